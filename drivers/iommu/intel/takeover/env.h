@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The boundary of the takeover's core: what it needs from its surroundings.
+ *
+ * In the kernel glue.c provides these functions, in userspace the test
+ * harness does. The core calls nothing else that touches hardware or memory
+ * that is not its own; it knows struct device only as a name.
+ */
+#ifndef VTD_TAKEOVER_ENV_H
+#define VTD_TAKEOVER_ENV_H
+
+#include <linux/types.h>
+
+struct device;
+struct takeover_unit;
+
+/* Registers, by the offsets of format.h. */
+u32 vtd_read32(struct takeover_unit *unit, unsigned int reg);
+u64 vtd_read64(struct takeover_unit *unit, unsigned int reg);
+void vtd_write32(struct takeover_unit *unit, unsigned int reg, u32 value);
+void vtd_write64(struct takeover_unit *unit, unsigned int reg, u64 value);
+
+/* Excludes every other writer of the unit's command register. */
+unsigned long vtd_lock_registers(struct takeover_unit *unit);
+void vtd_unlock_registers(struct takeover_unit *unit, unsigned long flags);
+
+/* Makes stores visible to a unit that does not snoop (6.2.1, 6.8). */
+void vtd_flush_lines(const void *addr, size_t size);
+void vtd_flush_write_buffer(struct takeover_unit *unit);
+
+/*
+ * Invalidations (6.5). Each returns when the hardware has completed it.
+ * vtd_inv_devtlb() sends nothing to a function that is gone, or that has no
+ * translations to forget because its ATS is off.
+ */
+void vtd_inv_context(struct takeover_unit *unit, u16 did, u16 rid);
+void vtd_inv_context_all(struct takeover_unit *unit);
+void vtd_inv_pasid_all(struct takeover_unit *unit);
+void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did);
+void vtd_inv_iotlb_all(struct takeover_unit *unit);
+void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid);
+
+/* Keeps a domain id of the old kernel from being given to a new domain. */
+void vtd_reserve_did(struct takeover_unit *unit, u16 did);
+
+/* One zeroed table page; NULL when there is none. */
+void *vtd_alloc_table(struct takeover_unit *unit);
+void vtd_free_table(void *table);
+
+/*
+ * Copies from memory of the old kernel, at most VTD_TABLE_SIZE bytes of one
+ * page. Survives poison. Returns 0, or a negative errno and leaves @dst
+ * undefined.
+ */
+int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size);
+
+/*
+ * The judgement on an address when no map of the old RAM is known: false for
+ * whatever this kernel knows to be something else.
+ */
+bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
+
+/*
+ * Calls @fn for each requester id under which @dev may appear on the bus,
+ * aliases included, until it returns non-zero; returns what @fn returned last.
+ */
+int vtd_for_each_rid(struct device *dev, int (*fn)(u16 rid, void *data),
+		     void *data);
+
+#endif /* VTD_TAKEOVER_ENV_H */

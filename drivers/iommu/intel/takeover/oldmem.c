@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which addresses are the old kernel's RAM.
+ *
+ * The crash kernel's firmware map holds its own memory only. What the old
+ * kernel called RAM is written in the PT_LOAD headers of the ELF core header
+ * that it prepared for the dump. That header has to be read before
+ * fs_initcall(vmcore_init) replaces it, that is, when the IOMMU is detected.
+ *
+ * This file judges addresses. It does not read tables, and it keeps no
+ * mapping of old memory.
+ */
+#define pr_fmt(fmt) "DMAR: takeover: " fmt
+
+#include <linux/elf.h>
+#include <linux/errno.h>
+#include <linux/init.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/printk.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "env.h"
+#include "unit.h"
+
+/*
+ * A map with more pieces than this is not one that a machine has; what does
+ * not fit is not known to be RAM, and tables in it are not adopted.
+ */
+#define OLDMEM_RANGES	512
+
+struct oldmem_range {
+	u64	start;
+	u64	end;	/* exclusive */
+};
+
+static struct oldmem_range oldmem[OLDMEM_RANGES] __initdata;
+static unsigned int nr_oldmem __initdata;
+
+/* Ranges come sorted, or nearly so: joining with the last one is enough. */
+static int __init oldmem_add(u64 start, u64 size)
+{
+	struct oldmem_range *last;
+	u64 end;
+
+	if (!size || check_add_overflow(start, size, &end))
+		return -EINVAL;
+
+	if (nr_oldmem) {
+		last = &oldmem[nr_oldmem - 1];
+		if (start <= last->end && end >= last->start) {
+			last->start = min(last->start, start);
+			last->end = max(last->end, end);
+			return 0;
+		}
+	}
+
+	if (nr_oldmem == OLDMEM_RANGES)
+		return -E2BIG;
+
+	oldmem[nr_oldmem].start = start;
+	oldmem[nr_oldmem].end = end;
+	nr_oldmem++;
+	return 0;
+}
+
+/**
+ * takeover_oldmem_learn - read the map of the old kernel's RAM
+ * @elfcorehdr: physical address of the ELF core header
+ *
+ * Replaces what was known before. A header that cannot be understood leaves
+ * no map, and takeover_oldmem_plausible() falls back to what this kernel
+ * knows of the address space. A single bad program header is passed over.
+ *
+ * Return: 0, -EIO if the header cannot be read, -EINVAL if it is none.
+ */
+int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
+{
+	unsigned int i, skipped = 0;
+	Elf64_Ehdr ehdr;
+	Elf64_Phdr phdr;
+	u64 at;
+
+	nr_oldmem = 0;
+
+	if (vtd_read_oldmem(&ehdr, elfcorehdr, sizeof(ehdr)))
+		return -EIO;
+	if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) ||
+	    ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_type != ET_CORE ||
+	    ehdr.e_phentsize != sizeof(phdr) || ehdr.e_phoff > SZ_1M)
+		return -EINVAL;
+
+	at = elfcorehdr + ehdr.e_phoff;
+	for (i = 0; i < ehdr.e_phnum; i++, at += sizeof(phdr)) {
+		if (vtd_read_oldmem(&phdr, at, sizeof(phdr))) {
+			nr_oldmem = 0;
+			return -EIO;
+		}
+		if (phdr.p_type != PT_LOAD)
+			continue;
+		if (oldmem_add(phdr.p_paddr, phdr.p_memsz))
+			skipped++;
+	}
+	if (skipped)
+		pr_warn("%u memory ranges of the ELF core header passed over\n",
+			skipped);
+
+	return nr_oldmem ? 0 : -EINVAL;
+}
+
+/**
+ * takeover_oldmem_plausible - may this be a table in the old kernel's RAM?
+ * @addr: physical address that an old table holds
+ * @size: bytes that would be read there
+ *
+ * Return: true if all of it lies in one range of the old RAM.
+ */
+bool __init takeover_oldmem_plausible(phys_addr_t addr, size_t size)
+{
+	unsigned int i;
+	u64 end;
+
+	if (!addr || check_add_overflow((u64)addr, (u64)size, &end))
+		return false;
+	if (!nr_oldmem)
+		return vtd_may_be_old_ram(addr, size);
+
+	for (i = 0; i < nr_oldmem; i++)
+		if (addr >= oldmem[i].start && end <= oldmem[i].end)
+			return true;
+	return false;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The swap: a device leaves the old kernel's mappings when its new driver
+ * maps for the first time.
+ *
+ * By then the driver has reset the device, and its DMA of old has ended. The
+ * adopted entry is taken out of every cache before the driver's own entry is
+ * written. Runs inside the driver's first dma_map, perhaps in atomic context:
+ * nothing here sleeps, allocates or reads the old kernel's memory.
+ */
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+
+#include "env.h"
+#include "unit.h"
+
+/**
+ * takeover_holds_rid - is the entry of a requester id still the old kernel's?
+ * @unit: unit
+ * @rid: requester id
+ */
+bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid)
+{
+	return unit->adopted && test_bit(rid, unit->adopted);
+}
+
+static int holds_rid(u16 rid, void *data)
+{
+	return takeover_holds_rid(data, rid);
+}
+
+/**
+ * takeover_holds_device - does any requester id of a device wait for release?
+ * @unit: unit that translates for the device
+ * @dev: device
+ */
+bool takeover_holds_device(struct takeover_unit *unit, struct device *dev)
+{
+	return unit->adopted && vtd_for_each_rid(dev, holds_rid, unit);
+}
+
+/*
+ * 6.5.3.3: what has to be invalidated after a present context entry was
+ * changed. Which domain ids and PASIDs a scalable entry used is not known at
+ * this depth, so nothing less than everything will do. The same holds for an
+ * id that the unit does not implement: no invalidation can name it.
+ */
+static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
+{
+	if (unit->scalable) {
+		vtd_inv_context(unit, 0, rid);
+		vtd_inv_pasid_all(unit);
+		vtd_inv_iotlb_all(unit);
+	} else if (did >= vtd_domain_ids(unit->cap)) {
+		vtd_inv_context_all(unit);
+		vtd_inv_iotlb_all(unit);
+	} else {
+		vtd_inv_context(unit, did, rid);
+		vtd_inv_iotlb_domain(unit, did);
+	}
+}
+
+static bool may_use_devtlb(const struct takeover_unit *unit, u64 word)
+{
+	if (unit->scalable)
+		return word & VTD_SM_CTX_DTE;
+	return FIELD_GET(VTD_CTX_TT, word) == VTD_TT_ALL;
+}
+
+/*
+ * First the present bit alone, so that hardware never sees half an entry;
+ * the rest when no cache refers to it any more.
+ */
+static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
+{
+	unsigned int words = unit->scalable ? VTD_SM_CTX_WORDS : VTD_CTX_WORDS;
+	u64 *entry = takeover_context_entry(unit, rid);
+	u64 word = READ_ONCE(entry[0]);
+	u16 did = FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1]));
+	unsigned int w;
+
+	WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
+	vtd_flush_lines(entry, words * sizeof(*entry));
+	vtd_flush_write_buffer(unit);
+
+	forget_entry(unit, rid, did);
+	if (may_use_devtlb(unit, word))
+		vtd_inv_devtlb(unit, dev, rid);
+
+	for (w = 0; w < words; w++)
+		WRITE_ONCE(entry[w], 0);
+	vtd_flush_lines(entry, words * sizeof(*entry));
+
+	clear_bit(rid, unit->adopted);
+}
+
+struct release {
+	struct takeover_unit	*unit;
+	struct device		*dev;
+	unsigned int		count;
+};
+
+static int release_one(u16 rid, void *data)
+{
+	struct release *release = data;
+
+	if (takeover_holds_rid(release->unit, rid)) {
+		release_rid(release->unit, release->dev, rid);
+		release->count++;
+	}
+	return 0;
+}
+
+/**
+ * takeover_release_device - end the old mappings of a device
+ * @unit: unit that translates for the device
+ * @dev: device whose driver maps for the first time
+ *
+ * Afterwards every requester id of the device has an empty entry, which the
+ * caller fills. The caller keeps others away from the unit's context tables.
+ * Devices that share a requester id, behind a PCIe-to-PCI bridge, share the
+ * moment at which it is released.
+ *
+ * Return: requester ids released, 0 if there was nothing left to release.
+ */
+unsigned int takeover_release_device(struct takeover_unit *unit,
+				     struct device *dev)
+{
+	struct release release = { .unit = unit, .dev = dev };
+
+	if (unit->adopted)
+		vtd_for_each_rid(dev, release_one, &release);
+	return release.count;
+}
