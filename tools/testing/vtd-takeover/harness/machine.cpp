@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// env.h for userspace, and the state behind it. Judges nothing: tests do.
+
+#include "harness/machine.h"
+
+#include <cassert>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <elf.h>
+
+extern "C" {
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/printk.h>
+}
+
+namespace vtd {
+
+namespace {
+
+// Functions that have no unit to tell the machine by serve the one that lives.
+Machine* current = nullptr;
+
+constexpr std::size_t table_size = VTD_TABLE_SIZE;
+
+u64* page_of_zeroes() {
+    void* page = std::aligned_alloc(table_size, table_size);
+    std::memset(page, 0, table_size);
+    return static_cast<u64*>(page);
+}
+
+} // namespace
+
+Machine::Machine() {
+    assert(current == nullptr);
+    current = this;
+    unit.name = "dmar0";
+}
+
+Machine::~Machine() {
+    bitmap_free(unit.adopted);
+    current = nullptr;
+}
+
+Machine& Machine::of(takeover_unit* unit) {
+    assert(unit == &current->unit);
+    return *current;
+}
+
+Page& Machine::old_page(Phys at) {
+    assert(at.value % table_size == 0);
+    return old_.try_emplace(at, VTD_TABLE_WORDS).first->second;
+}
+
+void Machine::add_old_ram(Phys start, u64 size) { ram_.emplace_back(start, size); }
+
+void Machine::write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges) {
+    Elf64_Ehdr ehdr{};
+    std::memcpy(ehdr.e_ident, ELFMAG, SELFMAG);
+    ehdr.e_ident[EI_CLASS] = ELFCLASS64;
+    ehdr.e_type = ET_CORE;
+    ehdr.e_phoff = sizeof(ehdr);
+    ehdr.e_phentsize = sizeof(Elf64_Phdr);
+    ehdr.e_phnum = static_cast<Elf64_Half>(ranges.size());
+
+    auto* bytes = reinterpret_cast<char*>(old_page(at).data());
+    std::memcpy(bytes, &ehdr, sizeof(ehdr));
+    for (bytes += sizeof(ehdr); const auto& [start, size] : ranges) {
+        Elf64_Phdr phdr{};
+        phdr.p_type = PT_LOAD;
+        phdr.p_paddr = start.value;
+        phdr.p_memsz = size;
+        std::memcpy(bytes, &phdr, sizeof(phdr));
+        bytes += sizeof(phdr);
+    }
+}
+
+u64* Machine::new_root() {
+    u64* page = page_of_zeroes();
+    tables_.emplace(page, decltype(tables_)::mapped_type(page, std::free));
+    return page;
+}
+
+void Machine::note(Op op, u64 value, Did did, Rid rid) {
+    events.push_back({op, value, did, rid, watched ? *watched : 0});
+}
+
+bool Machine::may_allocate() { return !allocations || (*allocations)-- > 0; }
+
+u64* Machine::allocate() {
+    if (!may_allocate())
+        return nullptr;
+    live_tables++;
+    return new_root();
+}
+
+void Machine::free(void* table) {
+    const auto erased = tables_.erase(table);
+    assert(erased == 1);
+    live_tables -= erased;
+}
+
+int Machine::read_old(void* dst, Phys src, std::size_t size) {
+    const Phys page{src.value & ~u64{table_size - 1}};
+    const auto found = old_.find(page);
+    const u64 offset = src.value - page.value;
+
+    if (found == old_.end() || poisoned.contains(page) || offset + size > table_size)
+        return -EIO;
+    std::memcpy(dst, reinterpret_cast<const char*>(found->second.data()) + offset, size);
+    return 0;
+}
+
+bool Machine::old_ram(Phys at, std::size_t size) const {
+    for (const auto& [start, length] : ram_)
+        if (at >= start && at.value + size <= start.value + length)
+            return true;
+    return false;
+}
+
+} // namespace vtd
+
+using vtd::Machine;
+using vtd::Op;
+
+extern "C" {
+
+u32 vtd_read32(takeover_unit* unit, unsigned int reg) {
+    assert(reg == VTD_REG_GSTS);
+    return Machine::of(unit).gsts;
+}
+
+u64 vtd_read64(takeover_unit* unit, unsigned int reg) {
+    assert(reg == VTD_REG_RTADDR);
+    return Machine::of(unit).rtaddr;
+}
+
+// 11.4.4: one command at a time; the enable bits take the state that is written.
+void vtd_write32(takeover_unit* unit, unsigned int reg, u32 value) {
+    Machine& machine = Machine::of(unit);
+    const u32 one_shot = VTD_GSTS_ONE_SHOT;
+
+    assert(reg == VTD_REG_GCMD);
+    machine.note(Op::WriteGcmd, value);
+    machine.gsts = (machine.gsts & one_shot & ~u32{VTD_GSTS_RTPS}) | (value & ~one_shot);
+    if (machine.answers && (value & VTD_GCMD_SRTP))
+        machine.gsts |= u32{VTD_GSTS_RTPS};
+}
+
+void vtd_write64(takeover_unit* unit, unsigned int reg, u64 value) {
+    assert(reg == VTD_REG_RTADDR);
+    Machine::of(unit).note(Op::WriteRtaddr, value);
+    Machine::of(unit).rtaddr = value;
+}
+
+unsigned long vtd_lock_registers(takeover_unit*) { return 0; }
+void vtd_unlock_registers(takeover_unit*, unsigned long) {}
+
+void vtd_flush_lines(const void* addr, size_t) {
+    vtd::current->note(Op::FlushLines, reinterpret_cast<uintptr_t>(addr));
+}
+
+void vtd_flush_write_buffer(takeover_unit* unit) { Machine::of(unit).note(Op::FlushWriteBuffer); }
+
+void vtd_inv_context(takeover_unit* unit, u16 did, u16 rid) {
+    Machine::of(unit).note(Op::InvContext, 0, {did}, {rid});
+}
+
+void vtd_inv_context_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvContextAll); }
+void vtd_inv_pasid_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvPasidAll); }
+
+void vtd_inv_iotlb_domain(takeover_unit* unit, u16 did) {
+    Machine::of(unit).note(Op::InvIotlbDomain, 0, {did});
+}
+
+void vtd_inv_iotlb_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvIotlbAll); }
+
+void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid) {
+    Machine::of(unit).note(Op::InvDevtlb, 0, {}, {rid});
+}
+
+void vtd_reserve_did(takeover_unit* unit, u16 did) { Machine::of(unit).reserved.insert({did}); }
+
+void* vtd_alloc_table(takeover_unit* unit) { return Machine::of(unit).allocate(); }
+void vtd_free_table(void* table) { vtd::current->free(table); }
+
+int vtd_read_oldmem(void* dst, phys_addr_t src, size_t size) {
+    return vtd::current->read_old(dst, {src}, size);
+}
+
+bool vtd_may_be_old_ram(phys_addr_t addr, size_t size) {
+    return vtd::current->old_ram({addr}, size);
+}
+
+int vtd_for_each_rid(device* dev, int (*fn)(u16 rid, void* data), void* data) {
+    for (const u16 rid : dev->rids)
+        if (const int ret = fn(rid, data))
+            return ret;
+    return 0;
+}
+
+unsigned long* bitmap_zalloc(unsigned int bits, gfp_t) {
+    if (!vtd::current->may_allocate())
+        return nullptr;
+    return static_cast<unsigned long*>(std::calloc((bits + 63) / 64, 8));
+}
+
+void bitmap_free(const unsigned long* map) { std::free(const_cast<unsigned long*>(map)); }
+
+void udelay(unsigned long) {}
+
+void shim_printk(const char* format, ...) {
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    std::vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    vtd::current->log.emplace_back(line);
+}
+
+} // extern "C"

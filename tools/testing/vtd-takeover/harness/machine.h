@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A machine for the takeover's core to run on: one remapping unit, the old
+// kernel's RAM, and devices known by their requester ids.
+//
+// The machine implements env.h and writes down, in order, what the core asks
+// of it. Old memory can be read through vtd_read_oldmem() and not otherwise,
+// so the core could not write to it if it tried. The hardware is a register
+// file and no more: caches and translation are not modelled here.
+
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "env.h"
+#include "unit.h"
+}
+
+// What env.h passes around by name only: the ids under which a device appears.
+struct device {
+    std::vector<u16> rids;
+};
+
+namespace vtd {
+
+// A physical address, a requester id, a domain id: not to be mixed up.
+struct Phys {
+    u64 value{};
+    auto operator<=>(const Phys&) const = default;
+};
+struct Rid {
+    u16 value{};
+    static constexpr Rid of(unsigned bus, unsigned slot, unsigned function) {
+        return {static_cast<u16>(bus << 8 | slot << 3 | function)};
+    }
+    auto operator<=>(const Rid&) const = default;
+};
+struct Did {
+    u16 value{};
+    auto operator<=>(const Did&) const = default;
+};
+
+enum class Op {
+    WriteRtaddr,
+    WriteGcmd,
+    FlushLines,
+    FlushWriteBuffer,
+    InvContext,
+    InvContextAll,
+    InvPasidAll,
+    InvIotlbDomain,
+    InvIotlbAll,
+    InvDevtlb,
+};
+
+// One thing that the core asked for. `entry` is the first word of the watched
+// context entry at that moment.
+struct Event {
+    Op op;
+    u64 value{};
+    Did did;
+    Rid rid;
+    u64 entry{};
+};
+
+using Page = std::vector<u64>;
+
+class Machine {
+public:
+    Machine();
+    ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    static Machine& of(takeover_unit* unit);
+
+    // Old memory: pages by address, and the header that says which are RAM.
+    Page& old_page(Phys at);
+    void add_old_ram(Phys start, u64 size);
+    void write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges);
+
+    // A page for our root table, as the driver allocates it.
+    u64* new_root();
+
+    takeover_unit unit{};
+    u32 gsts = 0;
+    u64 rtaddr = 0;
+    bool answers = true;            // the unit completes its commands
+    std::optional<int> allocations; // that still succeed; nothing: all
+    std::set<Phys> poisoned;        // pages that cannot be read
+    std::set<Did> reserved;
+    std::vector<Event> events;
+    std::vector<std::string> log;
+    const u64* watched = nullptr;
+    std::size_t live_tables = 0; // allocated and not freed
+
+    void note(Op op, u64 value = 0, Did did = {}, Rid rid = {});
+    bool may_allocate();
+    u64* allocate();
+    void free(void* table);
+    int read_old(void* dst, Phys src, std::size_t size);
+    bool old_ram(Phys at, std::size_t size) const;
+
+private:
+    std::map<Phys, Page> old_;
+    std::vector<std::pair<Phys, u64>> ram_;
+    std::map<void*, std::unique_ptr<u64[], void (*)(void*)>> tables_;
+};
+
+} // namespace vtd

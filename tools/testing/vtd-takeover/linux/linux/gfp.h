@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Userspace stand-in: allocations are not told apart. */
+#ifndef SHIM_LINUX_GFP_H
+#define SHIM_LINUX_GFP_H
+
+typedef unsigned int gfp_t;
+
+#define GFP_KERNEL		0u
+
+#endif
