@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Between the takeover's core and the kernel that it lives in.
+ *
+ * The only file here that knows struct intel_iommu, PCI devices and what
+ * differs from one kernel version to the next. It implements env.h for the
+ * core and takeover.h for intel-iommu. It holds no policy and no loop over
+ * table entries.
+ */
+#define pr_fmt(fmt) "DMAR: takeover: " fmt
+#define dev_fmt(fmt) pr_fmt(fmt)
+
+#include <linux/cache.h>
+#include <linux/crash_dump.h>
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/iommu.h>
+#include <linux/kernel.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <asm/cacheflush.h>
+#include <asm/early_ioremap.h>
+#include <asm/iommu.h>
+#include <asm/processor.h>
+
+#include "../iommu.h"
+#include "../../iommu-pages.h"
+#include "../pasid.h"
+#include "env.h"
+#include "takeover.h"
+#include "unit.h"
+
+struct glue_unit {
+	struct takeover_unit	core;
+	struct intel_iommu	*iommu;
+};
+
+static enum takeover_mode takeover_mode __ro_after_init = TAKEOVER_ADOPT;
+static struct takeover_policy takeover_policy __ro_after_init;
+
+static struct intel_iommu *to_iommu(struct takeover_unit *unit)
+{
+	return container_of(unit, struct glue_unit, core)->iommu;
+}
+
+static int __init takeover_setup(char *arg)
+{
+	if (takeover_parse_mode(arg, &takeover_mode))
+		pr_warn("intel_iommu_takeover=%s is not known, adopt or off are\n",
+			arg);
+	return 1;
+}
+__setup("intel_iommu_takeover=", takeover_setup);
+
+/* env.h: registers */
+
+u32 vtd_read32(struct takeover_unit *unit, unsigned int reg)
+{
+	return readl(to_iommu(unit)->reg + reg);
+}
+
+u64 vtd_read64(struct takeover_unit *unit, unsigned int reg)
+{
+	return dmar_readq(to_iommu(unit)->reg + reg);
+}
+
+void vtd_write32(struct takeover_unit *unit, unsigned int reg, u32 value)
+{
+	writel(value, to_iommu(unit)->reg + reg);
+}
+
+void vtd_write64(struct takeover_unit *unit, unsigned int reg, u64 value)
+{
+	dmar_writeq(to_iommu(unit)->reg + reg, value);
+}
+
+unsigned long vtd_lock_registers(struct takeover_unit *unit)
+	__acquires(&to_iommu(unit)->register_lock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&to_iommu(unit)->register_lock, flags);
+	return flags;
+}
+
+void vtd_unlock_registers(struct takeover_unit *unit, unsigned long flags)
+	__releases(&to_iommu(unit)->register_lock)
+{
+	raw_spin_unlock_irqrestore(&to_iommu(unit)->register_lock, flags);
+}
+
+/* env.h: caches */
+
+void vtd_flush_lines(const void *addr, size_t size)
+{
+	clflush_cache_range((void *)addr, size);
+}
+
+void vtd_flush_write_buffer(struct takeover_unit *unit)
+{
+	iommu_flush_write_buffer(to_iommu(unit));
+}
+
+void vtd_inv_context(struct takeover_unit *unit, u16 did, u16 rid)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	iommu->flush.flush_context(iommu, did, rid, DMA_CCMD_MASK_NOBIT,
+				   DMA_CCMD_DEVICE_INVL);
+}
+
+void vtd_inv_context_all(struct takeover_unit *unit)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	iommu->flush.flush_context(iommu, 0, 0, 0, DMA_CCMD_GLOBAL_INVL);
+}
+
+void vtd_inv_pasid_all(struct takeover_unit *unit)
+{
+	qi_flush_pasid_cache(to_iommu(unit), 0, QI_PC_GLOBAL, 0);
+}
+
+void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	iommu->flush.flush_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH);
+}
+
+void vtd_inv_iotlb_all(struct takeover_unit *unit)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	iommu->flush.flush_iotlb(iommu, 0, 0, 0, DMA_TLB_GLOBAL_FLUSH);
+}
+
+/*
+ * Whether ATS is on is read from the function: the old kernel set it, and
+ * this kernel's pdev->ats_enabled knows nothing of that.
+ */
+void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct pci_dev *pdev;
+	u16 control = 0;
+
+	if (!dev_is_pci(dev))
+		return;
+	pdev = to_pci_dev(dev);
+	if (pci_dev_id(pdev) != rid || !pdev->ats_cap ||
+	    !pci_device_is_present(pdev))
+		return;
+
+	pci_read_config_word(pdev, pdev->ats_cap + PCI_ATS_CTRL, &control);
+	if (!(control & PCI_ATS_CTRL_ENABLE))
+		return;
+	qi_flush_dev_iotlb(to_iommu(unit), rid, info->pfsid, info->ats_qdep, 0,
+			   MAX_AGAW_PFN_WIDTH);
+}
+
+/* env.h: domain ids and memory */
+
+void vtd_reserve_did(struct takeover_unit *unit, u16 did)
+{
+	set_bit(did, to_iommu(unit)->domain_ids);
+}
+
+void *vtd_alloc_table(struct takeover_unit *unit)
+{
+	return iommu_alloc_page_node(to_iommu(unit)->node, GFP_KERNEL);
+}
+
+void vtd_free_table(void *table)
+{
+	iommu_free_page(table);
+}
+
+/* Detection runs before there is a vmalloc space for memremap(). */
+int __init vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
+{
+	bool early = !slab_is_available();
+	unsigned long left;
+	void *window;
+
+	if (early)
+		window = early_memremap(src, size);
+	else
+		window = memremap(src, size, MEMREMAP_WB);
+	if (!window)
+		return -ENOMEM;
+
+	left = copy_mc_to_kernel(dst, window, size);
+
+	if (early)
+		early_memunmap(window, size);
+	else
+		memunmap(window);
+	return left ? -EIO : 0;
+}
+
+bool __init vtd_may_be_old_ram(phys_addr_t addr, size_t size)
+{
+	if ((addr + size - 1) >> boot_cpu_data.x86_phys_bits)
+		return false;
+	return region_intersects(addr, size, 0, IORES_DESC_NONE) ==
+	       REGION_DISJOINT;
+}
+
+/* env.h: requester ids */
+
+struct rid_walk {
+	int	(*fn)(u16 rid, void *data);
+	void	*data;
+};
+
+static int visit_alias(struct pci_dev *pdev, u16 alias, void *data)
+{
+	struct rid_walk *walk = data;
+
+	return walk->fn(alias, walk->data);
+}
+
+/* For a device behind VMD this starts at the VMD endpoint, as its DMA does. */
+int vtd_for_each_rid(struct device *dev, int (*fn)(u16 rid, void *data),
+		     void *data)
+{
+	struct rid_walk walk = { .fn = fn, .data = data };
+	struct device_domain_info *info;
+
+	if (dev_is_pci(dev))
+		return pci_for_each_dma_alias(to_pci_dev(dev), visit_alias,
+					      &walk);
+
+	info = dev_iommu_priv_get(dev);
+	return fn(PCI_DEVID(info->bus, info->devfn), data);
+}
+
+/* takeover.h: from detection to installation */
+
+/**
+ * intel_takeover_detect - look at a unit before any decision is made
+ * @regs: its registers, mapped early
+ *
+ * In a kdump kernel that finds translation on, the driver has to run and has
+ * to use the mode that it finds, whatever the command line says.
+ */
+void __init intel_takeover_detect(void __iomem *regs)
+{
+	struct takeover_policy policy = takeover_policy;
+	bool refused = no_iommu || dmar_disabled;
+	int ret;
+
+	if (!is_kdump_kernel())
+		return;
+
+	takeover_judge_unit(&policy, dmar_readq(regs + DMAR_CAP_REG),
+			    dmar_readq(regs + DMAR_ECAP_REG),
+			    readl(regs + DMAR_GSTS_REG),
+			    dmar_readq(regs + DMAR_RTADDR_REG));
+	if (!policy.found)
+		return;
+
+	if (takeover_mode == TAKEOVER_OFF) {
+		pr_warn_once("intel_iommu_takeover=off: translation of the crashed kernel will be switched off\n");
+		return;
+	}
+
+	if (!takeover_policy.found) {
+		ret = takeover_oldmem_learn(elfcorehdr_addr);
+		if (ret)
+			pr_warn("no map of the old RAM in the ELF core header at %#llx (%d)\n",
+				elfcorehdr_addr, ret);
+		pr_info("mode adopt: the crashed kernel left translation on\n");
+	}
+	if (refused)
+		pr_warn("the IOMMU driver runs although it is off by default or by the command line: DMA is in flight through it. intel_iommu_takeover=off switches translation off\n");
+
+	takeover_policy = policy;
+	no_iommu = 0;
+	dmar_disabled = 0;
+	intel_iommu_sm = policy.scalable;
+}
+
+/**
+ * intel_takeover_probe_unit - begin the takeover of a unit
+ * @iommu: unit with its registers mapped
+ *
+ * A unit without takeover state, for want of memory, gets an empty root table
+ * later on: blocked, not bypassed.
+ */
+void intel_takeover_probe_unit(struct intel_iommu *iommu)
+{
+	struct glue_unit *unit;
+
+	if (!takeover_policy.found)
+		return;
+
+	unit = kzalloc(sizeof(*unit), GFP_KERNEL);
+	if (!unit)
+		return;
+
+	unit->iommu = iommu;
+	unit->core.name = iommu->name;
+	unit->core.cap = iommu->cap;
+	unit->core.ecap = iommu->ecap;
+	takeover_snapshot(&unit->core);
+	iommu->takeover = &unit->core;
+}
+
+/**
+ * intel_takeover_free_unit - forget a unit that is going away
+ * @iommu: unit
+ */
+void intel_takeover_free_unit(struct intel_iommu *iommu)
+{
+	if (!iommu->takeover)
+		return;
+
+	bitmap_free(iommu->takeover->adopted);
+	kfree(container_of(iommu->takeover, struct glue_unit, core));
+	iommu->takeover = NULL;
+}
+
+/**
+ * intel_takeover_active - was this unit found translating, to be taken over?
+ * @iommu: unit
+ */
+bool intel_takeover_active(struct intel_iommu *iommu)
+{
+	return iommu->takeover && iommu->takeover->state != TAKEOVER_IDLE;
+}
+
+/**
+ * intel_takeover_adopt - fill a unit's empty root table from the old tables
+ * @iommu: unit with domain ids and root table allocated
+ */
+void __init intel_takeover_adopt(struct intel_iommu *iommu)
+{
+	if (!intel_takeover_active(iommu))
+		return;
+
+	iommu->takeover->scalable = sm_supported(iommu);
+	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry);
+}
+
+/**
+ * intel_takeover_install - install the root table of a unit taken over
+ * @iommu: unit
+ *
+ * Return: false if there is nothing to take over and the driver has to do it.
+ */
+bool intel_takeover_install(struct intel_iommu *iommu)
+{
+	if (!intel_takeover_active(iommu))
+		return false;
+
+	takeover_install(iommu->takeover);
+	return true;
+}
+
+/**
+ * intel_takeover_keeps_on - must translation stay on, and live tables stay?
+ *
+ * From the first look at the units until the machine goes down, for every
+ * unit: whatever went wrong, DMA of the crashed kernel may be in flight.
+ */
+bool intel_takeover_keeps_on(void)
+{
+	return takeover_policy.found && system_state <= SYSTEM_RUNNING;
+}
+
+/* takeover.h: devices */
+
+/**
+ * intel_takeover_holds_entry - is a context entry still the old kernel's?
+ * @iommu: unit
+ * @bus: bus number of the requester
+ * @devfn: its device and function number
+ */
+bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn)
+{
+	return iommu->takeover &&
+	       takeover_holds_rid(iommu->takeover, PCI_DEVID(bus, devfn));
+}
+
+/**
+ * intel_takeover_holds_device - does a device still use old mappings?
+ * @dev: device that the driver has probed
+ *
+ * Such a device is attached when its driver first maps, not before, and to a
+ * translating domain: only that makes its driver's mappings come by here.
+ */
+bool intel_takeover_holds_device(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	return info->iommu->takeover &&
+	       takeover_holds_device(info->iommu->takeover, dev);
+}
+
+/*
+ * A device behind VMD appears on the bus as the VMD endpoint, whose driver
+ * never maps. Its entry is released, and filled, on behalf of the device.
+ */
+static void release_real_dma_dev(struct device *real)
+{
+	int ret = iommu_deferred_attach(real, iommu_get_dma_domain(real));
+
+	if (ret)
+		dev_err(real, "not attached for the devices behind it (%d)\n",
+			ret);
+}
+
+/**
+ * intel_takeover_release - end a device's old mappings before it is attached
+ * @dev: device
+ *
+ * Every attach, to whatever kind of domain, comes through here first. In
+ * scalable mode the device gets its own, empty, PASID table.
+ */
+void intel_takeover_release(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct intel_iommu *iommu = info->iommu;
+	unsigned int released;
+	int ret;
+
+	if (!intel_takeover_holds_device(dev))
+		return;
+
+	if (dev_is_pci(dev)) {
+		struct device *real = &pci_real_dma_dev(to_pci_dev(dev))->dev;
+
+		if (real != dev) {
+			release_real_dma_dev(real);
+			return;
+		}
+	}
+
+	spin_lock(&iommu->lock);
+	released = takeover_release_device(iommu->takeover, dev);
+	spin_unlock(&iommu->lock);
+	dev_info(dev, "released, %u requester ids\n", released);
+
+	if (!sm_supported(iommu))
+		return;
+	ret = intel_pasid_setup_sm_context(dev);
+	if (ret)
+		dev_err(dev, "no PASID table installed (%d)\n", ret);
+}

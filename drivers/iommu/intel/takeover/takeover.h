@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taking over a remapping unit that a crashed kernel left translating: the
+ * functions that intel-iommu calls. See Documentation/admin-guide/kdump/
+ * vtd-takeover.rst for what they are for.
+ */
+#ifndef VTD_TAKEOVER_H
+#define VTD_TAKEOVER_H
+
+#include <linux/types.h>
+
+struct device;
+struct intel_iommu;
+
+#ifdef CONFIG_INTEL_IOMMU_TAKEOVER
+void intel_takeover_detect(void __iomem *regs);
+void intel_takeover_probe_unit(struct intel_iommu *iommu);
+void intel_takeover_free_unit(struct intel_iommu *iommu);
+bool intel_takeover_active(struct intel_iommu *iommu);
+void intel_takeover_adopt(struct intel_iommu *iommu);
+bool intel_takeover_install(struct intel_iommu *iommu);
+bool intel_takeover_keeps_on(void);
+bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
+bool intel_takeover_holds_device(struct device *dev);
+void intel_takeover_release(struct device *dev);
+#else
+static inline void intel_takeover_detect(void __iomem *regs) {}
+static inline void intel_takeover_probe_unit(struct intel_iommu *iommu) {}
+static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
+static inline void intel_takeover_adopt(struct intel_iommu *iommu) {}
+static inline void intel_takeover_release(struct device *dev) {}
+
+static inline bool intel_takeover_active(struct intel_iommu *iommu)
+{
+	return false;
+}
+
+static inline bool intel_takeover_install(struct intel_iommu *iommu)
+{
+	return false;
+}
+
+static inline bool intel_takeover_keeps_on(void)
+{
+	return false;
+}
+
+static inline bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus,
+					      u8 devfn)
+{
+	return false;
+}
+
+static inline bool intel_takeover_holds_device(struct device *dev)
+{
+	return false;
+}
+#endif /* CONFIG_INTEL_IOMMU_TAKEOVER */
+
+#endif /* VTD_TAKEOVER_H */
