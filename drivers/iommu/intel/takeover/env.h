@@ -64,7 +64,7 @@ bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
  * Calls @fn for each requester id under which @dev may appear on the bus,
  * aliases included, until it returns non-zero; returns what @fn returned last.
  */
-int vtd_for_each_rid(struct device *dev, int (*fn)(u16 rid, void *data),
-		     void *data);
+typedef int (*vtd_rid_fn)(u16 rid, void *data);
+int vtd_visit_rids(struct device *dev, vtd_rid_fn fn, void *data);
 
 #endif /* VTD_TAKEOVER_ENV_H */

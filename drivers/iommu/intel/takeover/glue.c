@@ -11,6 +11,7 @@
 #define dev_fmt(fmt) pr_fmt(fmt)
 
 #include <linux/cache.h>
+#include <linux/cacheflush.h>
 #include <linux/crash_dump.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -18,13 +19,12 @@
 #include <linux/iommu.h>
 #include <linux/kernel.h>
 #include <linux/pci.h>
+#include <linux/processor.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include <asm/cacheflush.h>
 #include <asm/early_ioremap.h>
 #include <asm/iommu.h>
-#include <asm/processor.h>
 
 #include "../iommu.h"
 #include "../../iommu-pages.h"
@@ -213,8 +213,8 @@ bool __init vtd_may_be_old_ram(phys_addr_t addr, size_t size)
 /* env.h: requester ids */
 
 struct rid_walk {
-	int	(*fn)(u16 rid, void *data);
-	void	*data;
+	vtd_rid_fn	fn;
+	void		*data;
 };
 
 static int visit_alias(struct pci_dev *pdev, u16 alias, void *data)
@@ -225,8 +225,7 @@ static int visit_alias(struct pci_dev *pdev, u16 alias, void *data)
 }
 
 /* For a device behind VMD this starts at the VMD endpoint, as its DMA does. */
-int vtd_for_each_rid(struct device *dev, int (*fn)(u16 rid, void *data),
-		     void *data)
+int vtd_visit_rids(struct device *dev, vtd_rid_fn fn, void *data)
 {
 	struct rid_walk walk = { .fn = fn, .data = data };
 	struct device_domain_info *info;

@@ -78,8 +78,8 @@ static int __init oldmem_add(u64 start, u64 size)
 int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
 {
 	unsigned int i, skipped = 0;
-	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdr;
+	struct elf64_hdr ehdr;
+	struct elf64_phdr phdr;
 	u64 at;
 
 	nr_oldmem = 0;

@@ -36,7 +36,7 @@ static int holds_rid(u16 rid, void *data)
  */
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev)
 {
-	return unit->adopted && vtd_for_each_rid(dev, holds_rid, unit);
+	return unit->adopted && vtd_visit_rids(dev, holds_rid, unit);
 }
 
 /*
@@ -129,6 +129,6 @@ unsigned int takeover_release_device(struct takeover_unit *unit,
 	struct release release = { .unit = unit, .dev = dev };
 
 	if (unit->adopted)
-		vtd_for_each_rid(dev, release_one, &release);
+		vtd_visit_rids(dev, release_one, &release);
 	return release.count;
 }

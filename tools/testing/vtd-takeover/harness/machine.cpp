@@ -9,11 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <elf.h>
 
 extern "C" {
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/elf.h>
 #include <linux/printk.h>
 }
 
@@ -58,18 +58,18 @@ Page& Machine::old_page(Phys at) {
 void Machine::add_old_ram(Phys start, u64 size) { ram_.emplace_back(start, size); }
 
 void Machine::write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges) {
-    Elf64_Ehdr ehdr{};
+    elf64_hdr ehdr{};
     std::memcpy(ehdr.e_ident, ELFMAG, SELFMAG);
     ehdr.e_ident[EI_CLASS] = ELFCLASS64;
     ehdr.e_type = ET_CORE;
     ehdr.e_phoff = sizeof(ehdr);
-    ehdr.e_phentsize = sizeof(Elf64_Phdr);
+    ehdr.e_phentsize = sizeof(elf64_phdr);
     ehdr.e_phnum = static_cast<Elf64_Half>(ranges.size());
 
     auto* bytes = reinterpret_cast<char*>(old_page(at).data());
     std::memcpy(bytes, &ehdr, sizeof(ehdr));
     for (bytes += sizeof(ehdr); const auto& [start, size] : ranges) {
-        Elf64_Phdr phdr{};
+        elf64_phdr phdr{};
         phdr.p_type = PT_LOAD;
         phdr.p_paddr = start.value;
         phdr.p_memsz = size;
@@ -195,7 +195,7 @@ bool vtd_may_be_old_ram(phys_addr_t addr, size_t size) {
     return vtd::current->old_ram({addr}, size);
 }
 
-int vtd_for_each_rid(device* dev, int (*fn)(u16 rid, void* data), void* data) {
+int vtd_visit_rids(device* dev, vtd_rid_fn fn, void* data) {
     for (const u16 rid : dev->rids)
         if (const int ret = fn(rid, data))
             return ret;
