@@ -1,0 +1,430 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What one run left behind, turned into facts: trace log, serial log, RAM, disk, dump.
+
+Facts are what happened, in the order in which it happened. Whether that is good is decided in
+verdict.py; running the guest is guest.py's.
+
+The order is that of QEMU's trace log, one stream for all that the IOMMU and the devices did:
+"at" is a byte offset in it. The host notes the log's length whenever it stops the guest, so
+the panic and the saved dump have exact places in that stream. Times are for people.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from common import run
+from guest import Mark, ram_offset
+from scenarios import Device, Row
+
+PAGE = 4096
+LOW = 1 << 20  # the crash kernel gets the RAM below 1 MiB as well
+GSTS_TES = 1 << 31
+# PCI functions of QEMU's q35 itself: host bridge, LPC, AHCI, SMBus.
+CHIPSET = ["8086:29c0 -", "8086:2918 -", "8086:2922 ahci", "8086:2930 -"]
+
+
+class Span(NamedTuple):
+    """Physical addresses from first to last, both in it."""
+
+    first: int
+    last: int
+
+
+class Dma(NamedTuple):
+    """One access by a device. direct: QEMU's device model told of it, not the IOMMU."""
+
+    at: int
+    time: float
+    sid: int
+    iova: int
+    gpa: int
+    direct: bool = False
+
+
+class Fault(NamedTuple):
+    at: int
+    time: float
+    sid: int
+    reason: int
+    iova: int
+    write: bool
+
+
+class Tag(NamedTuple):
+    """A requester's translation was cached, or found cached, under a domain id."""
+
+    at: int
+    time: float
+    sid: int
+    domain: int
+
+
+class Point(NamedTuple):
+    """Something that happened; value says what exactly."""
+
+    at: int
+    time: float
+    value: int
+
+
+@dataclass
+class Trace:
+    """The trace log, sorted by kind."""
+
+    dmas: list[Dma] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    switches: list[Point] = field(default_factory=list)  # translation on (1) or off (0)
+    roots: list[Point] = field(default_factory=list)  # the new root's address
+    contexts: list[tuple[Point, int]] = field(default_factory=list)  # requester id, mask
+    flushes: list[Point] = field(default_factory=list)  # IOTLB invalidations
+    commands: list[Point] = field(default_factory=list)  # writes to the global command register
+    resets: list[Point] = field(default_factory=list)  # of an e1000e
+    # What an e1000e said it writes: addresses as the device sees them.
+    rings: list[tuple[Point, int]] = field(default_factory=list)  # address, length
+
+    def translating(self, at: int) -> bool:
+        """Was translation on just after this place in the log?"""
+        before = bisect_right(self.switches, at, key=lambda s: s.at)
+        return before > 0 and self.switches[before - 1].value == 1
+
+
+def number(digits: str) -> int:
+    return int(digits, 16)
+
+
+LINE = re.compile(r"\d+@(\d+\.\d+):(\w+) ?(.*)")
+HEX = re.compile(r"0x([0-9a-f]+)")
+TRANSLATE = re.compile(
+    r"dev (\w\w):(\w\w)\.(\w\w) iova 0x(\w+) -> gpa 0x(\w+) mask")
+TAGGED = re.compile(r"IOTLB page \w+ sid 0x(\w+) iova 0x\w+ slpte 0x\w+ domain 0x(\w+)")
+FAULT = re.compile(r"sid 0x(\w+) fault (\d+) addr 0x(\w+) write (\d)")
+CONTEXT = re.compile(r"context invalidate devices sid 0x(\w+) fmask 0x(\w+)")
+BUFFER = re.compile(r"buffer #\d+, addr: 0x(\w+), offset: (\d+), from: \S+ length: (\d+)")
+RING = re.compile(r"ring #\d+, PA: 0x(\w+), length: (\d+)")
+
+
+def parse_trace(lines: Iterable[bytes]) -> Trace:
+    """QEMU's trace log, from its first byte on."""
+    trace = Trace()
+
+    def translate(at: int, time: float, text: str) -> None:
+        if match := TRANSLATE.match(text):
+            bus, slot, function, iova, gpa = map(number, match.groups())
+            trace.dmas.append(Dma(at, time, bus << 8 | slot << 3 | function, iova, gpa))
+
+    def tag(at: int, time: float, text: str) -> None:
+        if match := TAGGED.match(text):
+            trace.tags.append(Tag(at, time, number(match[1]), number(match[2])))
+
+    def fault(at: int, time: float, text: str) -> None:
+        if match := FAULT.match(text):
+            trace.faults.append(Fault(at, time, number(match[1]), int(match[2]),
+                                      number(match[3]), match[4] == "1"))
+
+    def context(at: int, time: float, text: str) -> None:
+        if match := CONTEXT.match(text):
+            trace.contexts.append((Point(at, time, number(match[1])), number(match[2])))
+
+    def buffer(at: int, time: float, text: str) -> None:
+        if match := BUFFER.match(text):
+            address = number(match[1]) + int(match[2])
+            trace.rings.append((Point(at, time, address), int(match[3])))
+
+    def ring(at: int, time: float, text: str) -> None:
+        if match := RING.search(text):
+            trace.rings.append((Point(at, time, number(match[1])), int(match[2])))
+
+    def point(into: list[Point], pattern: re.Pattern[str]) -> Callable[[int, float, str], None]:
+        def add(at: int, time: float, text: str) -> None:
+            match = pattern.search(text)
+            into.append(Point(at, time, number(match[1]) if match else 0))
+        return add
+
+    handlers: dict[str, Callable[[int, float, str], None]] = {
+        "vtd_dmar_translate": translate,
+        "vtd_iotlb_page_hit": tag,
+        "vtd_iotlb_page_update": tag,
+        "vtd_dmar_fault": fault,
+        "vtd_dmar_enable": point(trace.switches, re.compile(r"enable (\d)")),
+        "vtd_reg_dmar_root": point(trace.roots, HEX),
+        "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
+        "vtd_inv_desc_cc_devices": context,
+        "vtd_inv_desc_iotlb_global": point(trace.flushes, HEX),
+        "vtd_inv_desc_iotlb_domain": point(trace.flushes, HEX),
+        "vtd_inv_desc_iotlb_pasid": point(trace.flushes, HEX),
+        "e1000e_core_ctrl_sw_reset": point(trace.resets, HEX),
+        "e1000e_rx_desc_buff_write": buffer,
+        "e1000e_rx_descr": ring,
+    }
+    at = 0
+    for raw in lines:
+        if match := LINE.match(raw.decode(errors="replace")):
+            handler = handlers.get(match[2])
+            if handler:
+                handler(at, float(match[1]), match[3])
+        at += len(raw)
+    return trace
+
+
+@dataclass
+class Function:
+    """A PCI function as the guest listed it."""
+
+    address: str
+    id: str
+    driver: str
+    domain: str  # kind of the IOMMU group's default domain: "DMA-FQ", "identity" ...
+    device: Device | None = None  # the row's device whose DMA it does
+
+    @property
+    def sid(self) -> int:
+        """The requester id its DMA carries."""
+        _, bus, rest = self.address.split(":")
+        slot, function = rest.split(".")
+        if self.device and self.device.alias:
+            return number(bus) << 8
+        return number(bus) << 8 | number(slot) << 3 | number(function)
+
+    @property
+    def name(self) -> str:
+        return self.device.name if self.device else f"{self.id} at {self.address}"
+
+
+DEVICE = re.compile(r"kdump: device (\S+) (\S+) \S+ (\S+) (\S+)")
+IOMEM = re.compile(r"kdump: iomem ([0-9a-f]+)-([0-9a-f]+) : (.+)")
+
+
+def parse_functions(lines: Iterable[str]) -> list[Function]:
+    return [Function(m[1], m[2], m[3], m[4]) for m in map(DEVICE.search, lines) if m]
+
+
+def name_functions(functions: Sequence[Function], devices: Sequence[Device]) -> str:
+    """Tie the row's devices to what the guest has; returns what does not fit, or nothing."""
+    expected = Counter(f for device in devices for f in device.functions)
+    for fixed in CHIPSET:
+        expected[fixed] = max(expected[fixed], 1)
+    found = Counter(f"{f.id} {f.driver}" for f in functions)
+    if found != expected:
+        return (f"missing: {sorted((expected - found).elements())}, "
+                f"not asked for: {sorted((found - expected).elements())}")
+    for device in devices:
+        next(f for f in functions
+             if f.device is None and f"{f.id} {f.driver}" == device.functions[-1]).device = device
+    return ""
+
+
+def parse_iomem(lines: Iterable[str]) -> tuple[list[Span], list[Span]]:
+    """System RAM above 1 MiB that belonged to the first kernel, and the crash kernel's."""
+    ram, crash = [], []
+    for match in filter(None, map(IOMEM.search, lines)):
+        span = Span(number(match[1]), number(match[2]))
+        if match[3] == "System RAM" and span.last >= LOW:
+            ram.append(span)
+        elif match[3] == "Crash kernel":
+            crash.append(span)
+    old = []
+    for span in ram:
+        first = max(span.first, LOW)
+        for hole in sorted(crash):
+            if first <= hole.first and hole.last <= span.last:
+                if first < hole.first:
+                    old.append(Span(first, hole.first - 1))
+                first = hole.last + 1
+        if first <= span.last:
+            old.append(Span(first, span.last))
+    return old, crash
+
+
+def changed_pages(before: Path, after: Path, spans: Sequence[Span], memory: int) -> list[int]:
+    """Addresses of the pages in these spans whose bytes differ between two RAM files.
+
+    Read with pread: touching a hole of a file in /dev/shm through mmap would fill it.
+    """
+    chunk = 1 << 20
+    changed = []
+    one, two = os.open(before, os.O_RDONLY), os.open(after, os.O_RDONLY)
+    try:
+        for span in spans:
+            for address in range(span.first, span.last + 1, chunk):
+                offset = ram_offset(address, memory)
+                assert offset is not None, hex(address)
+                length = min(chunk, span.last + 1 - address)
+                old, new = os.pread(one, length, offset), os.pread(two, length, offset)
+                if old != new:
+                    changed += [address + i for i in range(0, length, PAGE)
+                                if old[i:i + PAGE] != new[i:i + PAGE]]
+    finally:
+        os.close(one)
+        os.close(two)
+    return changed
+
+
+@dataclass
+class Dump:
+    """What the host found on the guest's disk."""
+
+    size: int = 0
+    dmesg: str = ""
+    problem: str = ""  # why there is no dump, or why it cannot be read
+    fsck: str = ""  # what is wrong with the file system; nothing if clean
+
+
+def read_dump(disk: Path, folder: Path) -> Dump:
+    """Take the dump off the disk image, read the dead kernel's log in it, check the image."""
+    dump = Dump()
+    # A guest that ends early leaves a journal to replay: that is no damage.
+    run(["e2fsck", "-p", "-E", "journal_only", disk], check=False)
+    check = run(["e2fsck", "-fn", disk], check=False)
+    if check.returncode:
+        dump.fsck = (check.stdout + check.stderr).strip()[-300:]
+    vmcore, dmesg = folder / "vmcore", folder / "dmesg.txt"
+    for path in (vmcore, dmesg):
+        path.unlink(missing_ok=True)
+    run(["debugfs", "-R", f"dump /vmcore {vmcore}", disk], check=False)
+    if not vmcore.exists() or not vmcore.stat().st_size:
+        dump.problem = "no vmcore on the disk"
+        return dump
+    dump.size = vmcore.stat().st_size
+    read = run(["makedumpfile", "--dump-dmesg", vmcore, dmesg], check=False)
+    if read.returncode or not dmesg.exists():
+        dump.problem = f"makedumpfile cannot read the vmcore: {read.stderr.strip()[-200:]}"
+        return dump
+    dump.dmesg = dmesg.read_text(errors="replace")
+    return dump
+
+
+@dataclass
+class Facts:
+    """One run. Marks: ready, panic, crash (first line), begin, saved (only if it was), end."""
+
+    row: Row
+    nonce: str
+    marks: dict[str, Mark]
+    pauses: list[tuple[float, float]]
+    trace: Trace
+    functions: list[Function]
+    misfit: str  # how the guest's devices differ from the row's
+    old: list[Span]
+    crash: list[Span]
+    changed: list[int] | None  # pages of old memory; None: not compared
+    translating_at_end: bool
+    dump: Dump
+    trouble: str = ""  # why the run ended early
+    sent: int = 0  # frames
+
+    def __post_init__(self) -> None:
+        panic = self.marks["panic"].trace
+        after = [r for r in self.trace.roots if r.at >= panic]
+        self.root = after[0] if after else None
+        self.end = self.marks.get("saved", self.marks["end"]).trace
+        self.by_sid = {f.sid: f for f in self.functions}
+        for function in self.functions:  # an alias hides nothing that has a function there
+            if function.device:
+                self.by_sid[function.sid] = function
+        self.releases = self._releases()
+        self.dmas = self._dmas()
+
+    def _releases(self) -> dict[int, Point]:
+        """Per requester: the first context-cache invalidation of that very requester after
+        the new root. (The invalidations that go with the root are global.)"""
+        releases: dict[int, Point] = {}
+        if self.root is None:
+            return releases
+        requesters = set(self.by_sid) | {d.sid for d in self.trace.dmas}
+        for point, mask in self.trace.contexts:
+            if self.root.at < point.at < self.end:
+                ignored = (0, 4, 6, 7)[mask & 3]
+                for sid in requesters:
+                    if sid & ~ignored == point.value & ~ignored:
+                        releases.setdefault(sid, point)
+        return releases
+
+    def _dmas(self) -> list[Dma]:
+        """All DMA from the panic to the end, that past the IOMMU included.
+
+        The IOMMU tells of no access by a device in pass-through, and of none at all while it
+        is off. An e1000e tells of its receive buffers itself, in addresses as it sees them:
+        physical ones in just these cases.
+        """
+        window = [d for d in self.trace.dmas if self.marks["panic"].trace <= d.at < self.end]
+        cards = [f for f in self.functions if f.driver == "e1000e" and f.device]
+        if len(cards) == 1:
+            card = cards[0]
+            for point, length in self.trace.rings:
+                if not self.marks["panic"].trace <= point.at < self.end:
+                    continue
+                if self.released(card.sid, point.at):
+                    continue
+                if card.domain == "identity" or not self.trace.translating(point.at):
+                    window += [Dma(point.at, point.time, card.sid, a, a, True)
+                               for a in pages(point.value, length)]
+            window.sort()
+        return window
+
+    def released(self, sid: int, at: int) -> bool:
+        return sid in self.releases and at >= self.releases[sid].at
+
+    def fresh_from(self, sid: int) -> int | None:
+        """Where the release is complete: the IOTLB is flushed after the context cache."""
+        release = self.releases.get(sid)
+        if release is None:
+            return None
+        return next((f.at for f in self.trace.flushes if f.at > release.at), self.end)
+
+    def flight_end(self, sid: int) -> int:
+        """Where a requester's old DMA ends: its release, or its driver's reset before that."""
+        end = self.releases[sid].at if sid in self.releases else self.end
+        function = self.by_sid.get(sid)
+        if function and function.driver == "e1000e":
+            panic = self.marks["panic"].trace
+            end = min([end, *(r.at for r in self.trace.resets if r.at > panic)])
+        return end
+
+    def in_flight(self) -> list[Dma]:
+        """DMA that the dead kernel had asked for.
+
+        Once translation has been off, what the IOMMU translates goes by new tables: it can no
+        longer be told from the new drivers' DMA.
+        """
+        panic = self.marks["panic"].trace
+        off = next((s.at for s in self.trace.switches if s.at >= panic and not s.value), self.end)
+        return [d for d in self.dmas
+                if d.at < self.flight_end(d.sid) and (d.direct or d.at < off)]
+
+    def theirs(self, address: int) -> bool:
+        """Is this the old kernel's memory?"""
+        return any(s.first <= address <= s.last for s in self.old)
+
+    def owned(self, address: int) -> bool:
+        """Does this memory belong to the crash kernel?"""
+        return address < LOW or any(s.first <= address <= s.last for s in self.crash)
+
+    def seconds(self, time: float) -> float:
+        """Guest time since the panic: the host's pauses do not count."""
+        panic = self.marks["panic"].time
+
+        def running(moment: float) -> float:
+            return moment - sum(min(end, moment) - begin
+                                for begin, end in self.pauses if begin < moment)
+
+        return round(running(time) - running(panic), 3)
+
+    def who(self, sid: int) -> str:
+        function = self.by_sid.get(sid)
+        label = f"{sid >> 8:02x}:{sid >> 3 & 31:02x}.{sid & 7}"
+        return f"{function.name} ({label})" if function else label
+
+
+def pages(address: int, length: int) -> list[int]:
+    """The addresses at which an access touches a page for the first time."""
+    return [address, *range((address // PAGE + 1) * PAGE, address + length, PAGE)]

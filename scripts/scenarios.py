@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rows of scenarios.toml as typed data, and the kernels' full command lines.
+
+It knows what a row asks for, not how that is run or judged.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common import die
+
+FILE = Path(__file__).resolve().parent / "scenarios.toml"
+
+# no_timer_check: the kernel's check counts timer ticks against a busy loop, and panics; a guest
+# that the host does not schedule for a moment fails it (seen once in 70 runs).
+CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on ignore_loglevel "
+           "no_timer_check")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of a row. Keys: see the head of the device section in scenarios.toml."""
+
+    name: str
+    qemu: list[str]
+    functions: list[str]  # "vendor:device driver"; the last one does the DMA
+    role: str  # "disk", "nic" or "other"
+    node: str = ""  # of a disk: its name under /dev
+    alias: bool = False  # its requests carry bus:00.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run."""
+
+    name: str
+    first: str  # the first kernel's options
+    crash: str  # the crash kernel's
+    devices: list[Device]
+    iommu: str  # properties of QEMU's intel-iommu
+    memory: str
+    crashkernel: str
+    kexec: str  # options: -p, or -s -p for the file-based system call
+    panic: str  # "nmi" or "sysrq"
+    limit: int  # seconds from the panic to the saved dump, on the host's clock
+    stock: str | list[str]  # "clean", or the judgements that fail on the stock kernel
+    tags: list[str] = field(default_factory=list)
+    edit: str = ""  # what the host does to the stopped guest before the panic
+    needs: str = ""  # "qemu>=10"
+    faults: list[str] = field(default_factory=list)  # devices that may fault after release
+
+    @property
+    def bytes(self) -> int:
+        match = re.fullmatch(r"(\d+)([MG])", self.memory)
+        if not match:
+            die(f"row {self.name}: memory = {self.memory!r} is neither nM nor nG")
+        return int(match[1]) << (20 if match[2] == "M" else 30)
+
+    def first_line(self) -> str:
+        return (f"{CONSOLE} unknown_nmi_panic panic=1 crashkernel={self.crashkernel} "
+                f"{self.first}").strip()
+
+    def crash_line(self) -> str:
+        # A kernel placed at random now and then fails to be placed at all.
+        return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {self.crash}".strip()
+
+    def definition(self) -> str:
+        """All that makes the run what it is, for telling whether a result is still fresh."""
+        return json.dumps(self, default=vars, sort_keys=True)
+
+
+def load(path: Path = FILE) -> dict[str, Row]:
+    """All rows by name: the cells first, then the rows in the file's order."""
+    data = tomllib.loads(path.read_text())
+    devices = {name: Device(name=name, **keys) for name, keys in data["device"].items()}
+    raw: dict[str, dict[str, Any]] = {}
+    cells = data.get("cells", {"first": {}, "crash": {}})
+    for first, first_options in cells["first"].items():
+        for crash, crash_options in cells["crash"].items():
+            name = f"cmd-{first}-{crash}"
+            raw[name] = {"first": first_options, "crash": crash_options,
+                         "tags": list(cells["tags"])}
+            for pattern, fails in cells.get("stock", {}).items():
+                if fnmatch.fnmatchcase(name, pattern):
+                    raw[name]["stock"] = fails
+                    break
+    for tag, names in cells.get("tag", {}).items():
+        for name in names:
+            raw[name]["tags"].append(tag)
+    for name, keys in data.get("row", {}).items():
+        if name in raw:
+            die(f"{path.name}: two rows are named {name}")
+        raw[name] = keys
+    rows = {}
+    for name, keys in raw.items():
+        both = {**data["defaults"], **keys}
+        unknown = [d for d in both["devices"] if d not in devices]
+        if unknown:
+            die(f"row {name}: no such device: {' '.join(unknown)}")
+        both["devices"] = [devices[d] for d in both["devices"]]
+        try:
+            rows[name] = Row(name=name, **both)
+        except TypeError as error:
+            die(f"row {name}: {error}")
+        if sum(d.role == "disk" for d in rows[name].devices) != 1:
+            die(f"row {name}: exactly one disk, please")
+        if rows[name].panic not in ("nmi", "sysrq"):
+            die(f"row {name}: panic is nmi or sysrq")
+    return rows

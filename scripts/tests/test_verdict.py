@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every judgement on a made-up run: good once, then broken in the one way it must see.
+
+And what a run becomes as data, and which rows are run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import evidence
+import kdump
+import scenarios
+import verdict
+from common import Failure
+from evidence import Dump, Facts, Function, Span
+from guest import Mark
+
+NIC, DISK = 0x08, 0xFA
+CRASH = Span(0x2F000000, 0x3EFFFFFF)
+OLD = [Span(0x100000, 0x2EFFFFFF), Span(0x3F000000, 0x3FFDFFFF)]
+LISTING = ["kdump: device 0000:00:00.0 8086:29c0 060000 - DMA-FQ",
+           "kdump: device 0000:00:01.0 8086:10d3 020000 e1000e DMA-FQ",
+           "kdump: device 0000:00:1f.0 8086:2918 060100 - DMA-FQ",
+           "kdump: device 0000:00:1f.2 8086:2922 010601 ahci DMA-FQ",
+           "kdump: device 0000:00:1f.3 8086:2930 0c0500 - DMA-FQ"]
+
+# The life of a good run. "PANIC", "CRASH" and "SAVED" are the host's marks, not trace lines.
+GOOD = """
+vtd_dmar_enable enable 1
+PANIC
+vtd_iotlb_page_update IOTLB page update sid 0x8 iova 0xfffff000 slpte 0x5000003 domain 0x3
+vtd_dmar_translate dev 00:01.00 iova 0xfffff010 -> gpa 0x5000010 mask 0xfff
+CRASH
+vtd_reg_dmar_root addr 0x30000000 scalable 0
+vtd_inv_desc_cc_global context invalidate globally
+vtd_inv_desc_iotlb_global iotlb invalidate global
+vtd_iotlb_page_update IOTLB page update sid 0x8 iova 0xfffff000 slpte 0x5000003 domain 0x3
+vtd_dmar_translate dev 00:01.00 iova 0xfffff020 -> gpa 0x5000020 mask 0xfff
+FLYING
+vtd_inv_desc_cc_devices context invalidate devices sid 0xfa fmask 0x0
+vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x4
+vtd_iotlb_page_update IOTLB page update sid 0xfa iova 0xffffe000 slpte 0x30001003 domain 0x5
+vtd_dmar_translate dev 00:1f.02 iova 0xffffe000 -> gpa 0x30001000 mask 0xfff
+DISK RELEASED
+vtd_inv_desc_cc_devices context invalidate devices sid 0x8 fmask 0x0
+RELEASING
+vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x3
+e1000e_core_ctrl_sw_reset Doing SW reset
+vtd_iotlb_page_update IOTLB page update sid 0x8 iova 0xffffd000 slpte 0x30002003 domain 0x6
+vtd_dmar_translate dev 00:01.00 iova 0xffffd000 -> gpa 0x30002000 mask 0xfff
+RELEASED
+SAVED
+"""
+
+
+def translate(iova: int, gpa: int, dev: str = "00:01.00") -> str:
+    return f"vtd_dmar_translate dev {dev} iova {iova:#x} -> gpa {gpa:#x} mask 0xfff"
+
+
+def buffer(address: int, length: int = 64) -> str:
+    return (f"e1000e_rx_desc_buff_write buffer #0, addr: {address:#x}, offset: 0, "
+            f"from: 0x7f00, length: {length}")
+
+
+def fault(sid: int) -> str:
+    return f"vtd_dmar_fault sid {sid:#x} fault 6 addr 0xdead000 write 1"
+
+
+def facts(story: str = GOOD, *, listing: Sequence[str] = LISTING,
+          changed: Sequence[int] = (0x5000000,), on_at_end: bool = True,
+          dump: Dump | None = None, put: dict[str, str] | None = None) -> Facts:
+    """A run out of its story; put replaces the words in capitals by trace lines."""
+    names = {"PANIC": "panic", "CRASH": "crash", "SAVED": "saved"}
+    lines: list[bytes] = []
+    marks = {"ready": Mark(0.0, 0)}
+    seconds = 100
+    for line in story.strip().splitlines():
+        line = (put or {}).get(line, line)
+        if line in names:
+            marks[names[line]] = Mark(float(seconds), sum(map(len, lines)))
+        elif line.split()[0].islower():
+            lines += [f"7@{seconds}.000000:{one}\n".encode() for one in line.splitlines()]
+        seconds += 1
+    marks["end"] = Mark(float(seconds), sum(map(len, lines)))
+    row = scenarios.load()["cmd-dma-dma"]
+    functions: list[Function] = evidence.parse_functions(listing)
+    misfit = evidence.name_functions(functions, row.devices)
+    return Facts(
+        row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
+        functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=list(changed),
+        translating_at_end=on_at_end,
+        dump=dump or Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"))
+
+
+def judge(run: Facts) -> dict[str, str]:
+    return {name: v.verdict for name, v in verdict.judge(run).items()}
+
+
+def test_good_run_passes() -> None:
+    got = judge(facts())
+    assert {n for n, v in got.items() if v == "not judged"} == {"WARY", "CLOSED"}
+    assert verdict.failures(verdict.judge(facts())) == []
+
+
+def tagged(sid: int, domain: int) -> str:
+    return (f"vtd_iotlb_page_hit IOTLB page hit sid {sid:#x} iova 0xffffe000 "
+            f"slpte 0x30001003 domain {domain:#x}")
+
+
+PASSTHROUGH = [line.replace("DMA-FQ", "identity") for line in LISTING]
+ROOT = "vtd_reg_dmar_root addr 0x30000000 scalable 0"
+OFF = "vtd_dmar_enable enable 0"
+BREAKAGES = {
+    "off and on again": ("ON", {"FLYING": f"{OFF}\nvtd_dmar_enable enable 1"}),
+    "never on": ("ON", {"vtd_dmar_enable enable 1": OFF}),
+    "fault before release": ("ALIVE", {"FLYING": fault(NIC)}),
+    "fault before release, after another's": ("ALIVE", {"DISK RELEASED": fault(NIC)}),
+    "fault of an unknown requester": ("ALIVE", {"FLYING": fault(0x300)}),
+    "page moved by the new root": ("ALIVE", {"FLYING": translate(0xFFFFF030, 0x6000030)}),
+    "DMA to no memory": ("ALIVE", {"FLYING": translate(0xFFFF0000, 0xFEB00000)}),
+    "untranslated": ("ALIVE", {"FLYING": f"{OFF}\n{buffer(0xFFFFF000)}"}),
+    "into the crash kernel": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x30000000)}),
+    "into the crash kernel's low memory": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x1000)}),
+    "untranslated into the crash kernel": ("SHIELD", {"FLYING": f"{OFF}\n{buffer(0x30000000)}"}),
+    "old page after release": ("FRESH", {"RELEASED": translate(0xFFFFF010, 0x5000010)}),
+    "fault after release": ("FRESH", {"RELEASED": fault(NIC)}),
+    "an id in use given away": ("TAGS", {"DISK RELEASED": tagged(DISK, 3)}),
+    "nothing in flight": ("in flight", {translate(0xFFFFF020, 0x5000020): "NONE"}),
+    "no new root": ("in flight", {ROOT: "NONE"}),
+    "disk not released": ("release", {
+        "vtd_inv_desc_cc_devices context invalidate devices sid 0xfa fmask 0x0": "NONE"}),
+    "no dump": ("dump", {"SAVED": "NONE"}),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_breakage_is_seen(name: str) -> None:
+    judgement, put = BREAKAGES[name]
+    assert all(line in GOOD.splitlines() for line in put)
+    assert judge(facts(put=put))[judgement] == "fail"
+
+
+def test_translation_off_in_the_register() -> None:
+    assert judge(facts(on_at_end=False))["ON"] == "fail"
+
+
+def test_old_memory_written_by_software() -> None:
+    assert judge(facts(changed=[0x5000000, 0x123000]))["INTACT"] == "fail"
+    assert judge(facts(changed=[0x123000], put={
+        "FLYING": translate(0xFFFF0000, 0x123000)}))["INTACT"] == "pass"
+    # DMA by a released device excuses nothing, nor does DMA before RAM was copied.
+    assert judge(facts(changed=[0x123000], put={
+        "RELEASED": translate(0xFFFF0000, 0x123000)}))["INTACT"] == "fail"
+    assert judge(facts(GOOD.replace("CRASH", "EARLY\nCRASH"), changed=[0x123000], put={
+        "EARLY": translate(0xFFFF0000, 0x123000)}))["INTACT"] == "fail"
+    assert judge(facts(changed=[]))["INTACT"] == "pass"
+
+
+def test_between_the_two_flushes_of_a_release_old_entries_may_be_used() -> None:
+    assert judge(facts(put={"RELEASING": translate(0xFFFFF010, 0x5000010)}))["FRESH"] == "pass"
+
+
+def test_release_is_the_device_selective_invalidation_after_the_root() -> None:
+    run = facts()
+    assert run.root is not None and set(run.releases) == {NIC, DISK}
+    early = facts(GOOD.replace("CRASH\n", "CRASH\nvtd_inv_desc_cc_devices context invalidate "
+                                          "devices sid 0x8 fmask 0x0\n"))
+    assert early.root is not None
+    assert early.releases[NIC].at > early.root.at
+    # A mask of 3 covers all functions of a slot: sid 0xf8 to 0xff.
+    wide = facts(put={"vtd_inv_desc_cc_devices context invalidate devices sid 0xfa fmask 0x0":
+                      "vtd_inv_desc_cc_devices context invalidate devices sid 0xf8 fmask 0x3"})
+    assert {DISK, 0xF8, 0xFB} <= set(wide.releases) and NIC in wide.releases
+
+
+def test_passthrough_is_judged_by_the_device() -> None:
+    """In pass-through the IOMMU tells nothing: the card's own words count."""
+    quiet = "\n".join(line for line in GOOD.splitlines()
+                      if "0x5000" not in line)
+    flying = facts(quiet, listing=PASSTHROUGH, put={"FLYING": buffer(0x5000040)})
+    got = judge(flying)
+    assert got["in flight"] == "pass" and got["ALIVE"] == "pass"
+    assert got["INTACT"] == "pass" and got["TAGS"] == "not judged"
+    hit = facts(quiet, listing=PASSTHROUGH, put={"FLYING": buffer(0x30000000)})
+    assert judge(hit)["SHIELD"] == "fail"
+    silent = facts(quiet, listing=PASSTHROUGH)
+    assert judge(silent)["in flight"] == "fail"
+    # An identity table instead of pass-through must be one.
+    bent = facts(quiet, listing=PASSTHROUGH, put={"FLYING": translate(0x5000000, 0x6000000)})
+    assert judge(bent)["ALIVE"] == "fail"
+    # After its reset the card writes where the new driver says: no longer in flight.
+    reset = "e1000e_core_ctrl_sw_reset Doing SW reset"
+    after = facts(quiet, listing=PASSTHROUGH,
+                  put={"FLYING": f"{buffer(0x5000040)}\n{reset}\n{buffer(0x30000000)}"})
+    assert judge(after)["SHIELD"] == "pass"
+
+
+def test_translated_card_is_judged_by_the_iommu() -> None:
+    """With translation on, what the card says are its own addresses, not memory's."""
+    got = judge(facts(put={"FLYING": buffer(0x30000000)}))
+    assert got["SHIELD"] == "pass"
+
+
+def test_dump_and_disk() -> None:
+    assert judge(facts(dump=Dump(problem="no vmcore on the disk")))["dump"] == "fail"
+    assert judge(facts(dump=Dump(9, "Kernel panic - not syncing")))["dmesg"] == "fail"
+    assert judge(facts(dump=Dump(9, "vtd-0123")))["dmesg"] == "fail"
+    assert judge(facts(dump=Dump(9, "x", fsck="bad inode")))["fsck"] == "fail"
+
+
+def test_wrong_device() -> None:
+    other = [line.replace("8086:10d3", "8086:100e") for line in LISTING]
+    assert judge(facts(listing=other))["devices"] == "fail"
+    assert judge(facts(listing=LISTING[:-1]))["devices"] == "fail"
+
+
+def test_as_measured() -> None:
+    assert verdict.as_measured([], "clean")
+    assert not verdict.as_measured(["ON"], "clean")
+    assert verdict.as_measured(["ON", "ALIVE"], ["ON"])
+    assert not verdict.as_measured(["ALIVE"], ["ON"])
+    assert not verdict.as_measured(["ON", "dump"], ["ON"])
+    assert not verdict.as_measured([], ["release"])
+
+
+def test_host_pauses_do_not_count(tmp_path: Path) -> None:
+    run = facts()
+    panic = run.marks["panic"].time
+    run.pauses = [(panic - 5, panic + 2), (panic + 4, panic + 5)]
+    assert run.seconds(panic) == 0
+    assert run.seconds(panic + 2) == 0
+    assert run.seconds(panic + 4.5) == 2
+    assert run.seconds(panic + 6) == 3
+
+
+def test_result_as_data(tmp_path: Path) -> None:
+    run = facts(put={"RELEASED": fault(NIC)})
+    stock = kdump.Kernel("6.12", True, tmp_path)
+    data = kdump.result(run.row, stock, run)
+    assert data["verdict"] == "FAIL" and data["fails"] == ["FRESH"]
+    assert data["as_measured"] is False and data["expected"] == "clean"
+    assert list(data["invariants"]) == verdict.INVARIANTS
+    drawing = data["timeline"]
+    assert drawing["translation"] == [[0.0, 1]]
+    assert list(drawing["marks"]) == ["panic", "crash kernel", "dump saved", "new root"]
+    nic, disk = drawing["devices"]
+    assert (nic["sid"], disk["sid"]) == (NIC, DISK)
+    assert nic["released"] > disk["released"] > drawing["marks"]["new root"]
+    assert [n for _, n in nic["faulted"]] == [1] and not disk["faulted"]
+    assert sum(n for _, n in nic["in_flight"]) == 2
+    assert sum(n for _, n in nic["translated"]) == 3
+    takeover = kdump.result(run.row, kdump.Kernel("6.12", False, tmp_path), run)
+    assert "as_measured" not in takeover
+
+
+def test_which_results_are_good() -> None:
+    assert kdump.good({"verdict": "PASS"}) and not kdump.good({"verdict": "FAIL"})
+    assert kdump.good({"verdict": "FAIL", "as_measured": True})
+    assert not kdump.good({"verdict": "PASS", "as_measured": False})
+    assert not kdump.good({"verdict": "NO RESULT"}) and kdump.good({"verdict": "SKIP"})
+
+
+def test_choice_of_rows() -> None:
+    rows = scenarios.load()
+    assert [r.name for r in kdump.choose(rows, [], [])] == ["cmd-dma-dma"]
+    assert [r.name for r in kdump.choose(rows, ["dev-nvme"], [])] == ["dev-nvme"]
+    assert len(kdump.choose(rows, [], ["cells"])) == 35
+    with pytest.raises(Failure, match="nonsense"):
+        kdump.choose(rows, ["nonsense"], [])
+    with pytest.raises(Failure, match="nonsense"):
+        kdump.choose(rows, [], ["nonsense"])
+
+
+def test_needs() -> None:
+    row = scenarios.load()["dev-nvme"]
+    assert kdump.unmet(row, "7.2.1") == ""
+    new = dataclasses.replace(row, needs="qemu>=10")
+    assert kdump.unmet(new, "7.2.1") and not kdump.unmet(new, "10.0.0")

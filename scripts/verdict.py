@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Facts of one run → a judgement per invariant, and whether the row passed.
+
+Every judgement is pass, fail, or "not judged" with the reason. Nothing is read, run or measured
+here. The invariants and their names are those of the design: ON ALIVE SHIELD INTACT FRESH TAGS
+WARY CLOSED.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from evidence import PAGE, Dma, Facts
+
+INVARIANTS = ["ON", "ALIVE", "SHIELD", "INTACT", "FRESH", "TAGS", "WARY", "CLOSED"]
+PASS, FAIL, OPEN = "pass", "fail", "not judged"
+
+
+class Verdict(NamedTuple):
+    verdict: str
+    text: str
+
+
+def passed(text: str) -> Verdict:
+    return Verdict(PASS, text)
+
+
+def failed(text: str) -> Verdict:
+    return Verdict(FAIL, text)
+
+
+def not_judged(text: str) -> Verdict:
+    return Verdict(OPEN, text)
+
+
+def per_device(facts: Facts, sids: Iterable[int]) -> str:
+    """'3 e1000e (00:01.0), 1 ahci (00:1f.2)'"""
+    return ", ".join(f"{count} {facts.who(sid)}" for sid, count in Counter(sids).most_common(4))
+
+
+def sample(dma: Dma) -> str:
+    return f"e.g. {dma.iova:#x} -> {dma.gpa:#x}"
+
+
+def on(facts: Facts) -> Verdict:
+    """Translation is never switched off from the panic until the dump is saved."""
+    panic = facts.marks["panic"].trace
+    if not facts.trace.translating(panic):
+        return failed("translation was off before the panic: the first kernel does not translate")
+    off = [s for s in facts.trace.switches if panic <= s.at < facts.end and not s.value]
+    if off:
+        return failed(f"translation was switched off {facts.seconds(off[0].time):.2f} s after "
+                      f"the panic" + (f", {len(off)} times in all" if len(off) > 1 else ""))
+    if not facts.translating_at_end:
+        return failed("GSTS.TES reads 0 at the end")
+    return passed("translation never switched off; GSTS.TES reads 1 at the end")
+
+
+def in_flight(facts: Facts) -> Verdict:
+    """Without old DMA between the new root and the release a run proves nothing."""
+    if facts.root is None:
+        return failed("no new root table was installed: proves nothing")
+    flying = [d for d in facts.in_flight() if d.at > facts.root.at]
+    if not flying:
+        return failed(f"no DMA in flight after the new root ({facts.sent} frames sent): "
+                      "proves nothing")
+    direct = sum(d.direct for d in flying)
+    return passed(f"{len(flying)} after the new root: {per_device(facts, (d.sid for d in flying))}"
+                  + (f"; {direct} of them past the IOMMU" if direct else ""))
+
+
+def alive(facts: Facts) -> Verdict:
+    """In-flight DMA translates as the old tables say."""
+    panic = facts.marks["panic"].trace
+    lost = [f for f in facts.trace.faults
+            if panic <= f.at < facts.end and not facts.released(f.sid, f.at)]
+    if lost:
+        return failed(f"{len(lost)} faults of devices not yet released: "
+                      f"{per_device(facts, (f.sid for f in lost))}, "
+                      f"e.g. {lost[0].iova:#x}, reason {lost[0].reason}")
+    flying = facts.in_flight()
+    bare = [d for d in flying if d.direct and not facts.trace.translating(d.at)]
+    if bare:
+        return failed(f"{len(bare)} DMA in flight went untranslated: "
+                      f"{per_device(facts, (d.sid for d in bare))}, {sample(bare[0])}")
+    if facts.root is None:
+        return not_judged("no new root table was installed")
+    before: dict[tuple[int, int], int] = {}
+    both = set()
+    for dma in flying:
+        page = (dma.sid, dma.iova // PAGE)
+        function = facts.by_sid.get(dma.sid)
+        if function and function.domain == "identity" and dma.iova != dma.gpa:
+            return failed(f"{facts.who(dma.sid)} was in pass-through: {sample(dma)}")
+        if dma.at < facts.root.at:
+            before[page] = dma.gpa // PAGE
+        elif page in before:
+            both.add(page)
+            if before[page] != dma.gpa // PAGE:
+                return failed(f"{facts.who(dma.sid)}: {dma.iova:#x} went to page "
+                              f"{before[page] * PAGE:#x} before the new root, after it to "
+                              f"{dma.gpa:#x}")
+    after = [d for d in flying if d.at > facts.root.at]
+    # The crash kernel's memory is SHIELD's.
+    lost_dma = [d for d in after if not facts.theirs(d.gpa) and not facts.owned(d.gpa)]
+    if lost_dma:
+        return failed(f"{len(lost_dma)} DMA in flight to what is no memory: "
+                      f"{per_device(facts, (d.sid for d in lost_dma))}, {sample(lost_dma[0])}")
+    return passed(f"{len(after)} DMA after the new root, no fault; {len(both)} pages seen on both "
+                  "sides of it, each unchanged")
+
+
+def shield(facts: Facts) -> Verdict:
+    """No device reaches the crash kernel's memory before its release."""
+    start = facts.root.at if facts.root else facts.marks["panic"].trace
+    flying = [d for d in facts.in_flight() if d.at > start]
+    hits = [d for d in flying if facts.owned(d.gpa)]
+    if hits:
+        return failed(f"{len(hits)} DMA in flight into the crash kernel's memory: "
+                      f"{per_device(facts, (d.sid for d in hits))}, {sample(hits[0])}")
+    if facts.root is None:
+        return not_judged("no new root table was installed")
+    return passed(f"none of {len(flying)} DMA in flight reached the crash kernel")
+
+
+def intact(facts: Facts) -> Verdict:
+    """The old kernel's memory changes only where in-flight DMA lands."""
+    if facts.changed is None or "crash" not in facts.marks:
+        return not_judged("the crash kernel did not come up")
+    begin = facts.marks["crash"].trace
+    targets = {d.gpa // PAGE for d in facts.in_flight() if d.at >= begin}
+    strange = [a for a in facts.changed if a // PAGE not in targets]
+    size = sum(s.last + 1 - s.first for s in facts.old) >> 20
+    if strange:
+        return failed(f"{len(strange)} pages of old memory changed where no DMA in flight went, "
+                      f"e.g. {', '.join(hex(a) for a in strange[:4])}")
+    return passed(f"{size} MiB of old memory compared: {len(facts.changed)} pages changed, all "
+                  "by DMA in flight")
+
+
+def fresh(facts: Facts) -> Verdict:
+    """After its release a device reaches only what its new driver mapped."""
+    faults = [f for f in facts.trace.faults
+              if f.at < facts.end and facts.released(f.sid, f.at)
+              and not (f.sid in facts.by_sid and facts.by_sid[f.sid].name in facts.row.faults)]
+    if faults:
+        return failed(f"{len(faults)} faults after release: "
+                      f"{per_device(facts, (f.sid for f in faults))}, e.g. {faults[0].iova:#x}")
+    starts = {sid: facts.fresh_from(sid) for sid in facts.releases}
+    new = [d for d in facts.dmas if (starts.get(d.sid) or facts.end) < d.at]
+    stray = [d for d in new if not facts.owned(d.gpa)]
+    if stray:
+        return failed(f"{len(stray)} DMA after release outside the crash kernel's memory: "
+                      f"{per_device(facts, (d.sid for d in stray))}, {sample(stray[0])}")
+    if not new:
+        return not_judged("no translated DMA after a release was seen")
+    return passed(f"{len(new)} DMA after release, all into the crash kernel's memory: "
+                  f"{per_device(facts, (d.sid for d in new))}")
+
+
+def tags(facts: Facts) -> Verdict:
+    """A domain id of a device not yet released is not given to a released one."""
+    panic = facts.marks["panic"].trace
+    old: dict[int, set[int]] = {}
+    for tag in facts.trace.tags:
+        if panic <= tag.at < facts.end and not facts.released(tag.sid, tag.at):
+            old.setdefault(tag.sid, set()).add(tag.domain)
+    new = 0
+    for tag in facts.trace.tags:
+        fresh_from = facts.fresh_from(tag.sid)
+        if fresh_from is None or not fresh_from < tag.at < facts.end:
+            continue
+        new += 1
+        for sid, domains in old.items():
+            if sid != tag.sid and tag.domain in domains and not facts.released(sid, tag.at):
+                return failed(f"{facts.who(tag.sid)} was given domain id {tag.domain:#x}, which "
+                              f"{facts.who(sid)} still used")
+    if not old or not new:
+        side = "in-flight DMA" if not old else "DMA after release"
+        return not_judged(f"no {side} carried a domain id (pass-through has none in QEMU's trace)")
+    used = sorted(set().union(*old.values()))
+    return passed(f"old ids {', '.join(map(hex, used))} not given to others while in use")
+
+
+def release(facts: Facts) -> Verdict:
+    """The swap happens for every disk and network card of the row."""
+    functions = [f for f in facts.functions if f.device]
+    wanted = [f for f in functions if f.device and f.device.role in ("disk", "nic")]
+    said = ", ".join(
+        f"{facts.who(f.sid)} "
+        + (f"{facts.seconds(facts.releases[f.sid].time):.2f} s" if f.sid in facts.releases
+           else "never") for f in functions)
+    missing = [f for f in wanted if f.sid not in facts.releases]
+    return failed(said) if missing or not wanted else passed(f"{said} after the panic")
+
+
+def dump(facts: Facts) -> Verdict:
+    if "saved" not in facts.marks:
+        return failed(facts.trouble or "not saved")
+    if facts.dump.problem:
+        return failed(facts.dump.problem)
+    seconds = facts.seconds(facts.marks["saved"].time)
+    return passed(f"{facts.dump.size >> 10} KiB, saved {seconds:.1f} s after the panic")
+
+
+def dmesg(facts: Facts) -> Verdict:
+    if not facts.dump.dmesg:
+        return not_judged("no dump to read")
+    missing = [word for word in (facts.nonce, "Kernel panic - not syncing")
+               if word not in facts.dump.dmesg]
+    if missing:
+        return failed(f"the dump's log lacks {', '.join(map(repr, missing))}")
+    return passed(f"{len(facts.dump.dmesg.splitlines())} lines, with this run's nonce and panic")
+
+
+def fsck(facts: Facts) -> Verdict:
+    return failed(facts.dump.fsck) if facts.dump.fsck else passed("file system clean")
+
+
+def devices(facts: Facts) -> Verdict:
+    if facts.misfit:
+        return failed(facts.misfit)
+    return passed(", ".join(f"{facts.who(f.sid)} {f.id} {f.driver} {f.domain}"
+                            for f in facts.functions if f.device))
+
+
+JUDGES: dict[str, Callable[[Facts], Verdict]] = {
+    "ON": on, "ALIVE": alive, "SHIELD": shield, "INTACT": intact, "FRESH": fresh, "TAGS": tags,
+    "WARY": lambda _: not_judged("an ordinary row: nothing hostile in the old tables"),
+    "CLOSED": lambda _: not_judged("an ordinary row: everything can be adopted"),
+    "dump": dump, "dmesg": dmesg, "fsck": fsck, "devices": devices, "in flight": in_flight,
+    "release": release,
+}
+
+
+def judge(facts: Facts) -> dict[str, Verdict]:
+    """All judgements, the invariants first."""
+    return {name: judgement(facts) for name, judgement in JUDGES.items()}
+
+
+def failures(verdicts: dict[str, Verdict]) -> list[str]:
+    return [name for name, verdict in verdicts.items() if verdict.verdict == FAIL]
+
+
+def as_measured(failing: list[str], stock: str | list[str]) -> bool:
+    """Does a run on the stock kernel show what was measured before?
+
+    What is listed must fail. What else fails with it may vary from run to run, but never
+    whether translation stays on and whether there is a dump.
+    """
+    if stock == "clean":
+        return not failing
+    sure = {"ON", "dump"}
+    return set(stock) <= set(failing) and sure & set(stock) == sure & set(failing)
