@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Names for what people do with this repository; the work is in scripts/. Nothing is built here
+# directly: each script knows for itself what is up to date.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+S := $(CURDIR)/scripts
+
+# An option is passed on only where it was given; the scripts say what is wrong with it.
+quote := '
+given = $(if $($1),$2 '$(subst $(quote),'\'',$($1))')
+flag = $(if $(filter-out 0 n no,$($1)),$2)
+
+WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
+
+.PHONY: help kernel kdump series core lint check check-all clean
+
+help: ## this list
+	@echo 'make TARGET [NAME=value ...]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r target what; do printf '%-12s %s\n' "$$target" "$$what"; done
+	@echo
+	@echo '  KERNEL=6.12     kernel version      KDIR=path   a clean Linux tree of your own'
+	@echo '  STOCK=1         without the takeover'
+	@echo 'Kernels and caches: ~/.cache/vtd-takeover (VTD_TAKEOVER_CACHE); results: out/'
+
+kernel: ## build a kernel; the last line is the path of its bzImage (KERNEL, KDIR, STOCK)
+	@$S/kernel.py $(WHICH) $(call flag,STOCK,--stock)
+
+kdump: ## crash it under DMA, save the dump, judge the run (KERNEL, STOCK, SCENARIO=row)
+	@$S/kdump $(call given,KERNEL,--kernel) $(call flag,STOCK,--stock) \
+		$(call given,SCENARIO,--scenario)
+
+series: ## write the patches to out/series-VERSION (KERNEL, KDIR, SIGNOFF='Name <mail>')
+	@$S/series.py $(WHICH) $(call given,SIGNOFF,--signoff)
+
+core: ## compile the core in userspace and run its tests
+	@$S/check.py --only core
+
+lint: ## hooks, patches, scripts and documents, without running them (KERNEL, KDIR)
+	@$S/lint.py $(WHICH)
+
+check: ## lint, tests of the scripts, the core, the most telling rows (45 minutes cold)
+	@$S/check.py
+
+check-all: ## the same with every row, also on the stock kernel; takes up where it was stopped
+	@$S/check.py --all
+
+clean: ## remove out/; the cache of kernels stays
+	@rm -rf out .mypy_cache scripts/.mypy_cache
+	@find scripts -name __pycache__ -prune -exec rm -rf {} +

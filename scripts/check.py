@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run the tests: what `make check` and `make check-all` stand for.
+
+Four parts: lint, the scripts' own tests, the core in userspace, rows in QEMU. A check that ran
+nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/vtd-takeover and
+scenarios.toml; here they are only started and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import kernel
+import lint
+import scenarios
+from common import OUT, TOP, Failure, main, need, run, say, step
+from source import DEFAULT
+from tally import Tally
+
+CORE = TOP / "tools/testing/vtd-takeover"
+PARTS = ("lint", "scripts", "core", "rows")
+
+
+def needed(parts: list[str]) -> None:
+    """Install what the parts call, once, before threads do."""
+    if "lint" in parts or "scripts" in parts:
+        lint.needed()
+    if "core" in parts:
+        need("cmake", "ninja", "g++", "libgtest-dev")
+    if "rows" in parts:
+        kernel.needed()
+        need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs")
+
+
+def check_scripts(tally: Tally) -> None:
+    """Run the scripts' own tests."""
+    report = OUT / "check/scripts.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    with step("tests of the scripts"):
+        done = run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"], cwd=TOP,
+                   check=False)
+    _count(tally, "scripts:", report, done)
+
+
+def check_core(tally: Tally) -> None:
+    """Compile the core against its shims in userspace and run its tests."""
+    folder = OUT / "core"
+    report = folder / "tests.xml"
+    report.unlink(missing_ok=True)
+
+    def build() -> None:
+        if not (CORE / "CMakeLists.txt").exists():
+            raise Failure(f"there is no {CORE.relative_to(TOP)}/CMakeLists.txt")
+        run(["cmake", "-S", CORE, "-B", folder, "-G", "Ninja"])
+        done = run(["cmake", "--build", folder], check=False)
+        if done.returncode:
+            errors = [s for s in done.stdout.splitlines() if "error" in s] or [done.stdout[-2000:]]
+            raise Failure("\n".join(errors))
+
+    with step("the core in userspace"):
+        if tally.test("core: builds", build):
+            done = run(["ctest", "--test-dir", folder, "--output-on-failure", "--output-junit",
+                        report], check=False)
+            _count(tally, "core:", report, done)
+
+
+def _count(tally: Tally, prefix: str, report: Path, done: subprocess.CompletedProcess[str]) -> None:
+    """Count a report; a runner that fails without a failed test failed itself."""
+    failed = tally.failed
+    count = tally.junit(prefix, report.read_text()) if report.exists() else 0
+    if not count or (done.returncode and tally.failed == failed):
+        tally.add(f"{prefix} run", (done.stdout + done.stderr).strip() or "no test was run")
+
+
+def check_rows(tally: Tally, image: Path, stock: bool, everything: bool) -> None:
+    """Run rows in QEMU and count their verdicts."""
+    flavour = "stock" if stock else "takeover"
+    report = OUT / "check" / f"rows-{flavour}.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    names = [r.name for r in scenarios.load().values() if everything or "check" in r.tags]
+    say(f"{len(names)} rows on the {flavour} kernel")
+    # Its judgements are progress here: what counts is the report.
+    done = subprocess.run(
+        [TOP / "scripts/kdump", "--kernel", DEFAULT, "--bzimage", image, "--json", report,
+         *(f"--scenario={name}" for name in names), *(["--stock"] if stock else []),
+         *(["--resume"] if everything else [])],
+        stdout=sys.stderr, check=False)
+    rows = json.loads(report.read_text())["rows"] if report.exists() else []
+    for row in sorted(rows, key=lambda r: names.index(r["row"])):
+        name = f"row: {row['row']} on {flavour}"
+        if row["verdict"] == "SKIP":
+            # Neither: it says nothing about the kernel.
+            print(f"SKIP {name}: {row.get('why', '')}", flush=True)
+            continue
+        good = row["as_measured"] if "as_measured" in row else row["verdict"] == "PASS"
+        said = {**row.get("invariants", {}), **row.get("checks", {})}
+        lines = [f"{n}: {said[n]['text']}" for n in row["fails"] if n in said]
+        lines += [row["why"]] if row.get("why") else []
+        why = "\n".join([row["verdict"], *lines, f"again: {row['repeat']}"])
+        tally.add(name, "" if good else why)
+    missing = set(names) - {row["row"] for row in rows}
+    if missing or not rows:
+        tally.add(f"rows on {flavour}: all run",
+                  f"no result of {', '.join(sorted(missing)) or 'any'} (status {done.returncode})")
+
+
+class Build(threading.Thread):
+    """Builds a kernel beside the other parts: their pieces that use one CPU leave it the other."""
+
+    def __init__(self, stock: bool) -> None:
+        super().__init__(daemon=True)
+        self.stock = stock
+        self.image: Path | None = None
+        self.problem = "the build broke off"
+
+    def run(self) -> None:
+        """Build; keep the image or the problem."""
+        try:
+            self.image = kernel.build(DEFAULT, self.stock)
+        except Failure as failure:
+            self.problem = str(failure)
+
+
+def check(parts: list[str], everything: bool) -> int:
+    """Run the parts; return the exit status."""
+    tally = Tally()
+    needed(parts)
+    build = Build(stock=False)
+    if "rows" in parts:
+        build.start()
+    if "lint" in parts:
+        lint.lint(tally, jobs=1 if "rows" in parts else os.cpu_count() or 1)
+    if "scripts" in parts:
+        check_scripts(tally)
+    if "core" in parts:
+        check_core(tally)
+    if "rows" in parts:
+        # No row runs before all else is done: guests on a busy machine miss their limits.
+        build.join()
+        if tally.add("kernel: builds", "" if build.image else build.problem):
+            assert build.image is not None
+            check_rows(tally, build.image, False, everything)
+        if everything:
+            try:
+                image = kernel.build(DEFAULT, stock=True)
+                tally.add("stock kernel: builds")
+                check_rows(tally, image, True, True)
+            except Failure as failure:
+                tally.add("stock kernel: builds", str(failure))
+    return tally.close()
+
+
+def command() -> int:
+    """Entry point of `make check`, `make check-all` and `make core`."""
+    parser = argparse.ArgumentParser(description="Run the tests and count them.")
+    parser.add_argument("--all", action="store_true",
+                        help="every row, also on the stock kernel; keeps fresh results")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone")
+    args = parser.parse_args()
+    return check(args.only or list(PARTS), args.all)
+
+
+if __name__ == "__main__":
+    main(command)

@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What can be said about our files without running them.
+
+The series: its hooks fit, git am takes it, each patch builds alone without new warnings from the
+compiler (W=1) and sparse, checkpatch has nothing to say. The rest: types and style of the Python
+files, shell scripts, spelling, documents. Runs no guest and no unit test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import series
+from common import CACHE, TOP, Failure, main, need, run, step, write_whole
+from hooks import resolve
+from kernel import FRAGMENT, TAKEOVER, Tree, digest, needed as kernel_needed, symbol
+from series import Step
+from source import Source, find
+from tally import Tally
+
+# Files that the series adds are looked after by its own MAINTAINERS entry.
+CHECKPATCH = ("--strict", "--quiet", "--show-types", "--no-summary",
+              "--ignore", "FILE_PATH_CHANGES")
+WARNING = re.compile(r"^(?:\./)?([\w./-]+):(?:\d+:)*\s*((?:warning|error):.*)$")
+# Sphinx knows these; docutils alone does not.
+SPHINX = re.compile(r'Unknown (?:directive type|interpreted text role) "'
+                    r'(?:toctree|kernel-doc|ref|doc|c:\w+)"')
+# Other ways to configure the finished series: it must build there too.
+VARIANTS = {
+    "takeover switched off": "CONFIG_INTEL_IOMMU_TAKEOVER=n\n",
+    "interrupt remapping without INTEL_IOMMU":
+        "CONFIG_INTEL_IOMMU=n\nCONFIG_INTEL_IOMMU_TAKEOVER=n\nCONFIG_INTEL_IOMMU_SVM=n\n"
+        "CONFIG_INTEL_IOMMU_DEBUGFS=n\nCONFIG_INTEL_IOMMU_DEFAULT_OFF=n\nCONFIG_IRQ_REMAP=y\n",
+}
+# Bump when what is asked of a patch changes, or old answers would be believed.
+EDITION = "1"
+
+
+def needed() -> None:
+    """Ask for every program lint calls, before threads do."""
+    kernel_needed()
+    need("git", "spatch", "unifdef", "sparse", "perl", "mypy", "flake8", "shellcheck",
+         "codespell", "python3-docutils", "python3-pytest")
+
+
+# The series ----------------------------------------------------------------------------------
+
+
+def lint_series(tally: Tally, version: str | None, kdir: str | None, jobs: int) -> None:
+    """Lint the series for one kernel."""
+    try:
+        source = find(version, kdir)
+        with step(f"hooks on Linux {source.label}"):
+            steps = series.assemble(source)
+    except Failure as failure:
+        tally.add("series: every hook finds its places", str(failure))
+        return
+    tally.add("series: every hook finds its places")
+    tally.test("series: holds every kernel file, as it is here", complete, source, steps)
+    with tempfile.TemporaryDirectory(prefix="lint-") as name:
+        out = Path(name) / "series"
+        if tally.test("series: git am on pristine files", git_am, source, steps, out,
+                      Path(name)):
+            for patch in sorted(out.glob("*.patch"))[1:]:
+                tally.test(f"checkpatch: {patch.name}", checkpatch, source, patch, Path(name))
+    build(tally, source, steps, jobs)
+
+
+def complete(source: Source, steps: list[Step]) -> str:
+    """Compare the end of the series with the files that lie here."""
+    final = {path: text for one in steps for path, text in one.changes.items()}
+    problems = []
+    for path in ours():
+        if path.split("/")[0] not in series.OVERLAY:
+            continue
+        if path not in final:
+            problems.append(f"{path}: no patch adds it")
+        elif final[path] != resolve((TOP / path).read_text(), path, source.number):
+            problems.append(f"{path}: the series ends with another text")
+    return "\n".join(problems)
+
+
+def git_am(source: Source, steps: list[Step], out: Path, scratch: Path) -> str | None:
+    """Make the series, apply it to fresh files, compare."""
+    try:
+        who = series.identity(None)
+    except Failure:
+        # Nobody will see these patches; a fresh clone need not have a git user.
+        who = "Nobody <nobody@example.org>"
+    patches = series.make(source, who, out, steps)[1:]
+    repository = series.Repository(scratch / "am", who)
+    repository.write(series.base(source, steps))
+    repository.commit("base\n")
+    repository.git("am", "-q", "--whitespace=error-all", *patches)
+    for path, text in {p: t for one in steps for p, t in one.changes.items()}.items():
+        if (repository.path / path).read_text() != text:
+            return f"{path} is not what the series means it to be"
+    return None
+
+
+def checkpatch(source: Source, patch: Path, scratch: Path) -> str:
+    """Return what checkpatch says. It may write a cache where it runs: not into the source."""
+    script = source.path / "scripts/checkpatch.pl"
+    done = run(["perl", script, *CHECKPATCH, f"--root={source.path}", patch], cwd=scratch,
+               check=False)
+    return "" if done.returncode == 0 else done.stdout.strip() or done.stderr.strip()
+
+
+# Building ------------------------------------------------------------------------------------
+
+
+def build(tally: Tally, source: Source, steps: list[Step], jobs: int) -> None:
+    """Build drivers/iommu after each patch, and the end of the series in other configurations."""
+    tree = Tree(source, "lint")
+    files: dict[str, str] = {}
+    wanted = FRAGMENT.read_text() + TAKEOVER
+    with tree.lock():
+        before = warnings(tree, files, wanted, jobs)
+        for one in steps:
+            files = {**files, **one.changes}
+            tally.test(f"builds: {one.name}", new_warnings, tree, files, wanted, jobs, before)
+        for name, lines in VARIANTS.items():
+            tally.test(f"builds: {name}", new_warnings, tree, files, wanted + lines, jobs, before)
+
+
+def new_warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int,
+                 before: Counter[str]) -> str:
+    """Return the warnings that the pristine tree does not give."""
+    return "\n".join(sorted((warnings(tree, files, wanted, jobs) - before).elements()))
+
+
+def warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int) -> Counter[str]:
+    """Build drivers/iommu with these files; count the warnings about Intel's driver by text.
+
+    Answers are kept by the content of everything that went in.
+    """
+    key = digest(EDITION, tree.source.label, wanted, json.dumps(files, sort_keys=True))
+    kept = CACHE / "lint" / f"{key}.json"
+    if kept.exists() and not tree.source.foreign:
+        return Counter(json.loads(kept.read_text()))
+    tree.prepare()
+    tree.apply(files)
+    # The takeover's own symbol comes with one of the patches; it cannot survive before that.
+    name = symbol(TAKEOVER)
+    known = any(f"config {name.removeprefix('CONFIG_')}\n" in text for text in files.values())
+    tree.configure(wanted, files, () if known else [name])
+    # Only what is compiled can warn: an object of an earlier, unfinished run must not hide it.
+    for pattern in ("*.o", ".*.cmd"):
+        for left in (tree.path / "drivers/iommu/intel").rglob(pattern):
+            left.unlink()
+    with step(f"building drivers/iommu with {len(files)} files changed"):
+        tree.compile(["W=1", "C=1", "drivers/iommu/"], jobs)
+    found: Counter[str] = Counter()
+    for line in tree.log.read_text(errors="replace").splitlines():
+        match = WARNING.match(line)
+        if match and (match[1].startswith("drivers/iommu/intel/") or match[1] in files):
+            found[f"{match[1]}: {match[2]}"] += 1
+    write_whole(kept, json.dumps(found))
+    return found
+
+
+# Everything else -----------------------------------------------------------------------------
+
+
+def ours() -> list[str]:
+    """Return the files of the checkout, committed or about to be."""
+    done = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP)
+    return sorted(p for p in set(done.stdout.splitlines()) if (TOP / p).is_file())
+
+
+def first_line(path: str) -> str:
+    """Return a file's first line, where the interpreter is named."""
+    with (TOP / path).open(errors="replace") as file:
+        return file.readline().strip()
+
+
+def output(*args: str, files: list[str]) -> str:
+    """Run a checker over files; return what it said if it was not content."""
+    if not files:
+        return "there is nothing to check"
+    done = run([*args, *files], cwd=TOP, check=False)
+    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or "failed"
+
+
+def documents(files: list[str]) -> str:
+    """Parse reStructuredText; return its errors."""
+    problems = []
+    for file in files:
+        done = run([sys.executable, "-m", "docutils", "--report=2", "--writer=null", file],
+                   cwd=TOP, check=False)
+        problems += [line for line in done.stderr.splitlines()
+                     if re.search(r"\((WARNING|ERROR|SEVERE)/\d\)", line)
+                     and not SPHINX.search(line)]
+    return "\n".join(problems)
+
+
+def lint_files(tally: Tally) -> None:
+    """Lint what is not the kernel's."""
+    files = ours()
+    python = [f for f in files if f.endswith(".py") or "python3" in first_line(f)]
+    shell = [f for f in files if re.match(r"#!.*\b(ba)?sh\b|# shellcheck shell=", first_line(f))]
+    rst = [f for f in files if f.endswith(".rst")]
+    tally.test("mypy --strict", lambda: output("mypy", "--strict", files=python))
+    tally.test("flake8", lambda: output("flake8", files=python))
+    tally.test("shellcheck", lambda: output("shellcheck", "-x", files=shell))
+    tally.test("codespell", lambda: output("codespell", files=files))
+    tally.test("documents parse", lambda: documents(rst) if rst else "there are none")
+
+
+def lint(tally: Tally, version: str | None = None, kdir: str | None = None, jobs: int = 0) -> None:
+    """Run every lint test."""
+    lint_files(tally)
+    lint_series(tally, version, kdir, jobs or os.cpu_count() or 1)
+
+
+def command() -> int:
+    """Entry point of `make lint`."""
+    parser = argparse.ArgumentParser(description="Check our files without running them.")
+    parser.add_argument("--kernel", metavar="VERSION", help="kernel the series is made for")
+    parser.add_argument("--kdir", metavar="DIR", help="a clean Linux tree of your own instead")
+    args = parser.parse_args()
+    needed()
+    tally = Tally()
+    lint(tally, args.kernel, args.kdir)
+    return tally.close()
+
+
+if __name__ == "__main__":
+    main(command)

@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Count named tests: one PASS or FAIL line each, a closing line, an exit status.
+
+Does not know what is tested.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from common import Failure
+
+SHOWN = 15
+
+
+class Tally:
+    """What passed and what failed so far; may be used from several threads."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+        self._lock = threading.Lock()
+
+    def add(self, name: str, problem: str = "") -> bool:
+        """Count one test; it passed if there is no problem to tell."""
+        with self._lock:
+            if not problem:
+                self.passed += 1
+                print(f"PASS {name}", flush=True)
+                return True
+            self.failed += 1
+            lines = problem.strip().splitlines()
+            text = "\n".join(f"     {line}" for line in lines[:SHOWN])
+            more = f"\n     ... {len(lines) - SHOWN} more lines" if len(lines) > SHOWN else ""
+            print(f"FAIL {name}\n{text}{more}", flush=True)
+            return False
+
+    def test(self, name: str, what: Callable[..., str | None], *args: object) -> bool:
+        """Run a test that returns its problem, or raises Failure."""
+        try:
+            problem = what(*args)
+        except Failure as failure:
+            problem = str(failure) or "failed"
+        return self.add(name, problem or "")
+
+    def junit(self, prefix: str, xml: str) -> int:
+        """Count the tests in a JUnit report, as pytest and ctest write them."""
+        count = 0
+        for case in ElementTree.fromstring(xml).iter("testcase"):
+            bad = [e for e in case if e.tag in ("failure", "error")]
+            if any(e.tag == "skipped" for e in case):
+                # A skipped test proves nothing, so it cannot count as passed.
+                problem = "skipped"
+            else:
+                problem = "\n".join(e.text or e.get("message") or "failed" for e in bad)
+                output = case.findtext("system-out") or ""
+                problem += f"\n{output}" if bad else ""
+            # GoogleTest tells a parameter's bytes after the name.
+            name = (case.get("name") or "?").partition("  # GetParam")[0]
+            self.add(f"{prefix} {name}", problem)
+            count += 1
+        return count
+
+    def close(self) -> int:
+        """Print the closing line; return the exit status."""
+        print(f"{self.passed} passed, {self.failed} failed", flush=True)
+        return 0 if self.passed and not self.failed else 1
