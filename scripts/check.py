@@ -26,6 +26,11 @@ from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
 PARTS = ("lint", "scripts", "core", "rows")
+# Rows that stock passes too, run by turns on both kernels: how long from panic to dump. The
+# bound is a ratio within one run; what is allowed above 1 is the noise of an emulated machine.
+PACE = ("cmd-dma-dma", "cmd-sm-sm", "dev-nvme")
+PACE_ROUNDS = 3
+PACE_BOUND = 1.1
 
 
 def needed(parts: list[str]) -> None:
@@ -113,6 +118,30 @@ def check_rows(tally: Tally, image: Path, stock: bool, everything: bool) -> None
                   f"no result of {', '.join(sorted(missing)) or 'any'} (status {done.returncode})")
 
 
+def check_pace(tally: Tally, images: dict[bool, Path]) -> None:
+    """Compare the time from panic to saved dump with the stock kernel's."""
+    seconds = {True: 0.0, False: 0.0}
+    report = OUT / "check/pace.json"
+    for _ in range(PACE_ROUNDS):
+        for stock, image in images.items():
+            report.unlink(missing_ok=True)
+            subprocess.run(
+                [TOP / "scripts/kdump", "--kernel", DEFAULT, "--bzimage", image, "--jobs", "1",
+                 "--json", report, *(f"--scenario={name}" for name in PACE),
+                 *(["--stock"] if stock else [])], stdout=sys.stderr, check=False)
+            rows = json.loads(report.read_text())["rows"] if report.exists() else []
+            saved = [row.get("facts", {}).get("seconds", {}).get("dump saved") for row in rows]
+            if len(saved) != len(PACE) or None in saved:
+                tally.add("pace: panic to dump beside stock", "a row saved no dump")
+                return
+            seconds[stock] += sum(saved)
+    ratio = seconds[False] / seconds[True]
+    say(f"panic to dump: {ratio:.3f} times stock's "
+        f"({seconds[False]:.1f} s and {seconds[True]:.1f} s over {PACE_ROUNDS * len(PACE)} runs)")
+    tally.add(f"pace: panic to dump at most {PACE_BOUND} times stock's",
+              "" if ratio <= PACE_BOUND else f"it is {ratio:.3f} times stock's")
+
+
 class Build(threading.Thread):
     """Builds a kernel beside the other parts: their pieces that use one CPU leave it the other."""
 
@@ -154,6 +183,8 @@ def check(parts: list[str], everything: bool) -> int:
                 image = kernel.build(DEFAULT, stock=True)
                 tally.add("stock kernel: builds")
                 check_rows(tally, image, True, True)
+                if build.image:
+                    check_pace(tally, {True: image, False: build.image})
             except Failure as failure:
                 tally.add("stock kernel: builds", str(failure))
     return tally.close()

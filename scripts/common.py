@@ -113,7 +113,7 @@ PACKAGES = {
     "bison": "bison",
     "busybox": "busybox-static",
     "ccache": "ccache",
-    "checkpatch": "perl",
+    "clang-format": "clang-format",
     "cmake": "cmake",
     "codespell": "codespell",
     "cpio": "cpio",

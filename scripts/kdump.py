@@ -388,7 +388,7 @@ def command() -> int:
             raise
     if options.json:
         options.json.write_text(json.dumps({"schema": 1, "rows": results}, indent=1) + "\n")
-    conclude(results)
+    conclude(results, kernel)
     return 0 if all(map(good, results)) else 1
 
 
@@ -403,7 +403,7 @@ def end_all(*_: object) -> None:
     sys.exit(143)
 
 
-def conclude(results: list[dict[str, Any]]) -> None:
+def conclude(results: list[dict[str, Any]], kernel: Kernel) -> None:
     """The summary of several rows, and how to open the last dump."""
     if len(results) > 1:
         counts = Counter(data["verdict"] for data in results)
@@ -420,8 +420,10 @@ def conclude(results: list[dict[str, Any]]) -> None:
     dumps = [d for d in results if (TOP / d["folder"] / "vmcore").exists()]
     if dumps:
         print(f"dump: {dumps[-1]['folder']}/vmcore")
-        print(f"open: makedumpfile --dump-dmesg {dumps[-1]['folder']}/vmcore dmesg.txt "
-              "(or crash, drgn with the kernel's vmlinux)")
+        print(f"open: makedumpfile --dump-dmesg {dumps[-1]['folder']}/vmcore dmesg.txt")
+        vmlinux = kernel.image.parent.parent.parent.parent / "vmlinux"
+        if vmlinux.exists():
+            print(f"      its symbols: {vmlinux}")
 
 
 if __name__ == "__main__":

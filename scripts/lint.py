@@ -48,7 +48,7 @@ def needed() -> None:
     """Ask for every program lint calls, before threads do."""
     kernel_needed()
     need("git", "spatch", "unifdef", "sparse", "perl", "mypy", "flake8", "shellcheck",
-         "codespell", "python3-docutils", "python3-pytest")
+         "codespell", "python3-docutils", "python3-pytest", "clang-format")
 
 
 # The series ----------------------------------------------------------------------------------
@@ -182,6 +182,11 @@ def first_line(path: str) -> str:
         return file.readline().strip()
 
 
+def cplusplus(path: str) -> bool:
+    """Tell a C++ header from the kernel's: checkpatch looks after those."""
+    return "#pragma once" in (TOP / path).read_text(errors="replace")
+
+
 def output(*args: str, files: list[str]) -> str:
     """Run a checker over files; return what it said if it was not content."""
     if not files:
@@ -208,9 +213,12 @@ def lint_files(tally: Tally) -> None:
     python = [f for f in files if f.endswith(".py") or "python3" in first_line(f)]
     shell = [f for f in files if re.match(r"#!.*\b(ba)?sh\b|# shellcheck shell=", first_line(f))]
     rst = [f for f in files if f.endswith(".rst")]
+    cpp = [f for f in files if f.endswith(".cpp") or (f.endswith(".h") and cplusplus(f))]
     tally.test("mypy --strict", lambda: output("mypy", "--strict", files=python))
     tally.test("flake8", lambda: output("flake8", files=python))
     tally.test("shellcheck", lambda: output("shellcheck", "-x", files=shell))
+    tally.test("clang-format",
+               lambda: output("clang-format", "--dry-run", "-Werror", files=cpp))
     tally.test("codespell", lambda: output("codespell", files=files))
     tally.test("documents parse", lambda: documents(rst) if rst else "there are none")
 
