@@ -48,9 +48,8 @@ void *vtd_alloc_table(struct takeover_unit *unit);
 void vtd_free_table(void *table);
 
 /*
- * Copies from memory of the old kernel, at most VTD_TABLE_SIZE bytes of one
- * page. Survives poison. Returns 0, or a negative errno and leaves @dst
- * undefined.
+ * Copies from memory of the old kernel, at most VTD_TABLE_SIZE bytes. Survives
+ * poison. Returns 0, or a negative errno and leaves @dst undefined.
  */
 int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size);
 

@@ -4,6 +4,7 @@
 
 #include "harness/machine.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstdarg>
 #include <cstdio>
@@ -66,15 +67,17 @@ void Machine::write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ra
     ehdr.e_phentsize = sizeof(elf64_phdr);
     ehdr.e_phnum = static_cast<Elf64_Half>(ranges.size());
 
-    auto* bytes = reinterpret_cast<char*>(old_page(at).data());
-    std::memcpy(bytes, &ehdr, sizeof(ehdr));
-    for (bytes += sizeof(ehdr); const auto& [start, size] : ranges) {
+    std::string bytes(reinterpret_cast<const char*>(&ehdr), sizeof(ehdr));
+    for (const auto& [start, size] : ranges) {
         elf64_phdr phdr{};
         phdr.p_type = PT_LOAD;
         phdr.p_paddr = start.value;
         phdr.p_memsz = size;
-        std::memcpy(bytes, &phdr, sizeof(phdr));
-        bytes += sizeof(phdr);
+        bytes.append(reinterpret_cast<const char*>(&phdr), sizeof(phdr));
+    }
+    for (std::size_t done = 0; done < bytes.size(); done += table_size) {
+        const auto part = bytes.substr(done, table_size);
+        std::memcpy(old_page({at.value + done}).data(), part.data(), part.size());
     }
 }
 
@@ -104,13 +107,20 @@ void Machine::free(void* table) {
 }
 
 int Machine::read_old(void* dst, Phys src, std::size_t size) {
-    const Phys page{src.value & ~u64{table_size - 1}};
-    const auto found = old_.find(page);
-    const u64 offset = src.value - page.value;
+    assert(size <= table_size);
+    for (auto* to = static_cast<char*>(dst); size;) {
+        const u64 offset = src.value % table_size;
+        const Phys page{src.value - offset};
+        const std::size_t here = std::min<std::size_t>(size, table_size - offset);
+        const auto found = old_.find(page);
 
-    if (found == old_.end() || poisoned.contains(page) || offset + size > table_size)
-        return -EIO;
-    std::memcpy(dst, reinterpret_cast<const char*>(found->second.data()) + offset, size);
+        if (found == old_.end() || poisoned.contains(page))
+            return -EIO;
+        std::memcpy(to, reinterpret_cast<const char*>(found->second.data()) + offset, here);
+        to += here;
+        src.value += here;
+        size -= here;
+    }
     return 0;
 }
 

@@ -14,6 +14,7 @@
 
 extern "C" {
 #include <linux/bitmap.h>
+#include <linux/elf.h>
 }
 
 using namespace vtd;
@@ -51,7 +52,7 @@ protected:
     Core() {
         machine.unit.scalable = scalable();
         machine.unit.cap = 2;      // ND: 256 domain ids
-        machine.gsts = 0xc4000000; // TES, RTPS, QIES
+        machine.gsts = 0xc5000000; // TES, RTPS, QIES, IRTPS
         machine.rtaddr = old_root.value | (scalable() ? 1ULL << 10 : 0);
         const std::array ranges{std::pair{old_root, ram_size}};
         machine.write_elfcorehdr(header, ranges);
@@ -187,7 +188,7 @@ TEST_P(Core, InstallsWithTranslationOn) {
 
     EXPECT_EQ(machine.events[1].value,
               reinterpret_cast<uintptr_t>(machine.unit.root) | (scalable() ? 1ULL << 10 : 0));
-    // TES and QIES stay as they were; SRTP is the one command.
+    // TES and QIES stay as they were; SRTP is the one command, SIRTP is not given again.
     EXPECT_EQ(machine.events[2].value, 0xc4000000U);
     EXPECT_EQ(machine.unit.state, TAKEOVER_INSTALLED);
     EXPECT_TRUE(logged("adopted 4 devices on 2 buses"));
@@ -271,9 +272,9 @@ TEST_P(Core, ReleasesEveryRequesterIdOfADevice) {
 }
 
 TEST_P(Core, InvalidatesEverythingForAnIdThatNobodyCanName) {
-    old(nic)[1] = u64{0x1234} << 8 | 2;
+    old(nic)[1] = u64{0x100} << 8 | 2;
     adopt_and_install();
-    EXPECT_FALSE(machine.reserved.contains({0x1234}));
+    EXPECT_FALSE(machine.reserved.contains({0x100}));
 
     device dev{{nic.value}};
     takeover_release_device(&machine.unit, &dev);
@@ -283,6 +284,8 @@ TEST_P(Core, InvalidatesEverythingForAnIdThatNobodyCanName) {
 }
 
 TEST_P(Core, DropsATableThatIsNotInOldRam) {
+    // Device registers: reading them would work, and must not happen.
+    machine.old_page({0xfee00000})[2 * 4 * 8] = 1;
     machine.old_page(old_root)[2 * 3] = 0xfee00000 | 1;
     adopt();
     EXPECT_EQ(held(), (std::set{nic, disk}));
@@ -300,6 +303,7 @@ TEST_P(Core, DropsATableThatCannotBeRead) {
 
 TEST_P(Core, BlocksTheUnitWhoseRootIsElsewhere) {
     machine.rtaddr += ram_size;
+    machine.old_page({old_root.value + ram_size}) = machine.old_page(old_root);
     adopt();
     EXPECT_TRUE(held().empty());
     EXPECT_TRUE(std::all_of(machine.unit.root, machine.unit.root + VTD_TABLE_WORDS,
@@ -379,6 +383,48 @@ TEST(OldMemory, WithoutAHeaderTheKernelIsAsked) {
     machine.old_page(header);
     EXPECT_EQ(takeover_oldmem_learn(header.value), -EINVAL);
     EXPECT_TRUE(takeover_oldmem_plausible(0x5000, 4096));
+}
+
+TEST(OldMemory, AHeaderThatIsNoCoreTellsNothing) {
+    Machine machine;
+    const std::array ranges{std::pair{Phys{0x100000}, u64{0x1000}}};
+    machine.write_elfcorehdr(header, ranges);
+    reinterpret_cast<elf64_hdr*>(machine.old_page(header).data())->e_type = ET_EXEC;
+    EXPECT_EQ(takeover_oldmem_learn(header.value), -EINVAL);
+    EXPECT_FALSE(takeover_oldmem_plausible(0x100000, 4096));
+}
+
+TEST(OldMemory, AHeaderThatBreaksOffTellsNothing) {
+    Machine machine;
+    const std::vector ranges(100, std::pair{Phys{0x100000}, u64{0x1000}});
+    machine.write_elfcorehdr(header, ranges);
+    machine.poisoned.insert({header.value + 4096});
+    EXPECT_EQ(takeover_oldmem_learn(header.value), -EIO);
+    EXPECT_FALSE(takeover_oldmem_plausible(0x100000, 4096));
+}
+
+TEST(OldMemory, ForgetsWhatAnEarlierHeaderSaid) {
+    Machine machine;
+    const std::array first{std::pair{Phys{0x100000}, u64{0x1000}}};
+    const std::array second{std::pair{Phys{0x200000}, u64{0x1000}}};
+    machine.write_elfcorehdr(header, first);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    machine.write_elfcorehdr(header, second);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_FALSE(takeover_oldmem_plausible(0x100000, 4096));
+    EXPECT_TRUE(takeover_oldmem_plausible(0x200000, 4096));
+}
+
+TEST(OldMemory, HoldsAsManyRangesAsItSays) {
+    Machine machine;
+    std::vector<std::pair<Phys, u64>> ranges;
+    for (u64 i = 1; i <= 600; i++)
+        ranges.emplace_back(Phys{i * 0x10000}, 0x1000);
+    machine.write_elfcorehdr(header, ranges);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_TRUE(takeover_oldmem_plausible(512 * 0x10000, 4096));
+    EXPECT_FALSE(takeover_oldmem_plausible(513 * 0x10000, 4096));
+    EXPECT_NE(machine.log.at(0).find("88 memory ranges"), std::string::npos);
 }
 
 TEST(OldMemory, PassesOverARangeThatWraps) {
