@@ -52,6 +52,7 @@ class Row:
     panic: str  # "nmi" or "sysrq"
     limit: int  # seconds from the panic to the saved dump, on the host's clock
     stock: str | list[str]  # "clean", or the judgements that fail on the stock kernel
+    takeover: str | list[str]  # the same for ours; a list where failing is what is asked for
     tags: list[str] = field(default_factory=list)
     edit: str = ""  # what the host does to the stopped guest before the panic
     needs: str = ""  # "qemu>=10"
