@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -142,6 +143,9 @@ LIBRARIES = {
     "libelf-dev": Path("/usr/include/libelf.h"),
     "libssl-dev": Path("/usr/include/openssl/opensslv.h"),
     "libgtest-dev": Path("/usr/include/gtest/gtest.h"),
+    # Coccinelle's Python rules load it under the name that only the -dev package has.
+    "libpython3-dev": Path(f"{sysconfig.get_config_var('LIBDIR')}",
+                           f"{sysconfig.get_config_var('LDLIBRARY')}"),
     "python3-docutils": Path("/usr/lib/python3/dist-packages/docutils/__init__.py"),
     "python3-pytest": Path("/usr/lib/python3/dist-packages/pytest/__init__.py"),
 }

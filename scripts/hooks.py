@@ -170,7 +170,7 @@ def targets(text: str, version: str) -> list[Target]:
 
 
 def _apply_cocci(name: str, text: str, source: Source, texts: Texts) -> None:
-    need("spatch")
+    need("spatch", "libpython3-dev")
     declared = rules(text)
     for rule, declarations in declared.items():
         if not re.search(r"\bposition p\b", declarations):

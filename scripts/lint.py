@@ -47,8 +47,8 @@ EDITION = "1"
 def needed() -> None:
     """Ask for every program lint calls, before threads do."""
     kernel_needed()
-    need("git", "spatch", "unifdef", "sparse", "perl", "mypy", "flake8", "shellcheck",
-         "codespell", "python3-docutils", "python3-pytest", "clang-format")
+    need("git", "spatch", "libpython3-dev", "unifdef", "sparse", "perl", "mypy", "flake8",
+         "shellcheck", "codespell", "python3-docutils", "python3-pytest", "clang-format")
 
 
 # The series ----------------------------------------------------------------------------------
