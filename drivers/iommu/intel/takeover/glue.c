@@ -366,10 +366,18 @@ bool intel_takeover_install(struct intel_iommu *iommu)
  *
  * From the first look at the units until the machine goes down, for every
  * unit: whatever went wrong, DMA of the crashed kernel may be in flight.
+ * Going down does not include going to sleep.
  */
 bool intel_takeover_keeps_on(void)
 {
-	return takeover_policy.found && system_state <= SYSTEM_RUNNING;
+	switch (system_state) {
+	case SYSTEM_HALT:
+	case SYSTEM_POWER_OFF:
+	case SYSTEM_RESTART:
+		return false;
+	default:
+		return takeover_policy.found;
+	}
 }
 
 /* takeover.h: devices */
