@@ -28,6 +28,7 @@ from scenarios import Device, Row
 PAGE = 4096
 LOW = 1 << 20  # the crash kernel gets the RAM below 1 MiB as well
 GSTS_TES = 1 << 31
+ALL = -1  # instead of a domain id
 # PCI functions of QEMU's q35 itself: host bridge, LPC, AHCI, SMBus.
 CHIPSET = ["8086:29c0 -", "8086:2918 -", "8086:2922 ahci", "8086:2930 -"]
 
@@ -86,7 +87,7 @@ class Trace:
     switches: list[Point] = field(default_factory=list)  # translation on (1) or off (0)
     roots: list[Point] = field(default_factory=list)  # the new root's address
     contexts: list[tuple[Point, int]] = field(default_factory=list)  # requester id, mask
-    flushes: list[Point] = field(default_factory=list)  # IOTLB invalidations
+    flushes: list[Point] = field(default_factory=list)  # IOTLB: a domain id, or ALL
     commands: list[Point] = field(default_factory=list)  # writes to the global command register
     resets: list[Point] = field(default_factory=list)  # of an e1000e
     # What an e1000e said it writes: addresses as the device sees them.
@@ -144,6 +145,9 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         if match := RING.search(text):
             trace.rings.append((Point(at, time, number(match[1])), int(match[2])))
 
+    def flush_all(at: int, time: float, _: str) -> None:
+        trace.flushes.append(Point(at, time, ALL))
+
     def point(into: list[Point], pattern: re.Pattern[str]) -> Callable[[int, float, str], None]:
         def add(at: int, time: float, text: str) -> None:
             match = pattern.search(text)
@@ -159,7 +163,7 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "vtd_reg_dmar_root": point(trace.roots, HEX),
         "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
         "vtd_inv_desc_cc_devices": context,
-        "vtd_inv_desc_iotlb_global": point(trace.flushes, HEX),
+        "vtd_inv_desc_iotlb_global": flush_all,
         "vtd_inv_desc_iotlb_domain": point(trace.flushes, HEX),
         "vtd_inv_desc_iotlb_pasid": point(trace.flushes, HEX),
         "e1000e_core_ctrl_sw_reset": point(trace.resets, HEX),
@@ -373,6 +377,17 @@ class Facts:
 
     def released(self, sid: int, at: int) -> bool:
         return sid in self.releases and at >= self.releases[sid].at
+
+    def unflushed(self, sid: int) -> bool:
+        """Was a requester released without its old id being invalidated in the IOTLB?
+
+        Only where that id was seen: in-flight DMA in pass-through carries none.
+        """
+        release = self.releases[sid]
+        old = {t.domain for t in self.trace.tags
+               if t.sid == sid and self.marks["panic"].trace <= t.at < release.at}
+        flush = next((f for f in self.trace.flushes if f.at > release.at), None)
+        return flush is None or bool(old) and flush.value not in {ALL, *old}
 
     def fresh_from(self, sid: int) -> int | None:
         """Where the release is complete: the IOTLB is flushed after the context cache."""

@@ -149,6 +149,10 @@ def fresh(facts: Facts) -> Verdict:
     if faults:
         return failed(f"{len(faults)} faults after release: "
                       f"{per_device(facts, (f.sid for f in faults))}, e.g. {faults[0].iova:#x}")
+    stale = [sid for sid in facts.releases if facts.unflushed(sid)]
+    if stale:
+        return failed(f"old id not invalidated in the IOTLB at the release of "
+                      f"{', '.join(map(facts.who, stale))}")
     starts = {sid: facts.fresh_from(sid) for sid in facts.releases}
     new = [d for d in facts.dmas if (starts.get(d.sid) or facts.end) < d.at]
     stray = [d for d in new if not facts.owned(d.gpa)]

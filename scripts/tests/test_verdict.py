@@ -129,6 +129,11 @@ BREAKAGES = {
     "untranslated into the crash kernel": ("SHIELD", {"FLYING": f"{OFF}\n{buffer(0x30000000)}"}),
     "old page after release": ("FRESH", {"RELEASED": translate(0xFFFFF010, 0x5000010)}),
     "fault after release": ("FRESH", {"RELEASED": fault(NIC)}),
+    "old id left in the IOTLB": ("FRESH", {
+        "vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x3":
+            "vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x7"}),
+    "no IOTLB invalidation at all": ("FRESH", {
+        "vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x3": "NONE"}),
     "an id in use given away": ("TAGS", {"DISK RELEASED": tagged(DISK, 3)}),
     "nothing in flight": ("in flight", {translate(0xFFFFF020, 0x5000020): "NONE"}),
     "no new root": ("in flight", {ROOT: "NONE"}),
