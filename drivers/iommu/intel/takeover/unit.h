@@ -8,7 +8,6 @@
 #ifndef VTD_TAKEOVER_UNIT_H
 #define VTD_TAKEOVER_UNIT_H
 
-#include <linux/init.h>
 #include <linux/types.h>
 
 #include "format.h"
