@@ -62,7 +62,7 @@ BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
 BUCKET = 0.1
 GSTS = 0xFED9001C
-SOURCES = ["kdump.py", "guest.py", "evidence.py", "verdict.py"]
+SOURCES = ["kdump.py", "guest.py", "evidence.py", "verdict.py", "scenarios.py"]
 
 # What the host can do to a stopped guest before the panic ("edit" of a row).
 EDITS: dict[str, Callable[[Guest], None]] = {}
