@@ -9,6 +9,7 @@
 #ifndef VTD_TAKEOVER_ENV_H
 #define VTD_TAKEOVER_ENV_H
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 struct device;
@@ -40,11 +41,15 @@ void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did);
 void vtd_inv_iotlb_all(struct takeover_unit *unit);
 void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid);
 
-/* Keeps a domain id of the old kernel from being given to a new domain. */
+/*
+ * Domain ids. The first keeps one of the old kernel from being given to a new
+ * domain; the second takes one that nobody uses, or returns a negative errno.
+ */
 void vtd_reserve_did(struct takeover_unit *unit, u16 did);
+int vtd_new_did(struct takeover_unit *unit);
 
 /* One zeroed table page; NULL when there is none. */
-void *vtd_alloc_table(struct takeover_unit *unit);
+void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp);
 void vtd_free_table(void *table);
 
 /*
@@ -65,5 +70,14 @@ bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
  */
 typedef int (*vtd_rid_fn)(u16 rid, void *data);
 int vtd_visit_rids(struct device *dev, vtd_rid_fn fn, void *data);
+
+/*
+ * Calls @fn for each range of memory that firmware reserves for a device of
+ * the unit (8.4, RMRR), once for each requester id of the device, until it
+ * returns non-zero; @end is the last byte. Returns what @fn returned last.
+ */
+typedef int (*vtd_reserved_fn)(u16 rid, u64 start, u64 end, void *data);
+int vtd_visit_reserved(struct takeover_unit *unit, vtd_reserved_fn fn,
+		       void *data);
 
 #endif /* VTD_TAKEOVER_ENV_H */

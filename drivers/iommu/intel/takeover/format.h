@@ -17,6 +17,11 @@
 #define VTD_TABLE_SIZE		4096
 #define VTD_TABLE_WORDS		(VTD_TABLE_SIZE / sizeof(u64))
 
+/* 3.4.1: a requester id, as the PCI bus carries it */
+#define VTD_RID_BUS(rid)	((rid) >> 8)
+#define VTD_RID_SLOT(rid)	((rid) >> 3 & 0x1f)
+#define VTD_RID_FUNCTION(rid)	((rid) & 7)
+
 /* 11.4: registers */
 #define VTD_REG_CAP		0x08
 #define VTD_REG_ECAP		0x10
@@ -26,8 +31,14 @@
 
 /* 11.4.2, 11.4.3: capabilities */
 #define VTD_CAP_ND		GENMASK_ULL(2, 0)
+#define VTD_CAP_SAGAW		GENMASK_ULL(12, 8)
 #define VTD_CAP_ESRTPS		BIT_ULL(63)
+#define VTD_ECAP_DT		BIT_ULL(2)
+#define VTD_ECAP_PT		BIT_ULL(6)
+#define VTD_ECAP_PRS		BIT_ULL(29)
+#define VTD_ECAP_PASID		BIT_ULL(40)
 #define VTD_ECAP_SMTS		BIT_ULL(43)
+#define VTD_ECAP_SSTS		BIT_ULL(46)
 
 /* 11.4.4: commands; a one-shot bit has to be written as 0 to be left alone */
 #define VTD_GCMD_SRTP		BIT(30)
@@ -51,24 +62,57 @@ enum vtd_ttm {
  * numbers 0 to 15 and the high one for 16 to 31.
  */
 #define VTD_ROOT_PRESENT	BIT_ULL(0)
+#define VTD_ROOT_RESERVED	GENMASK_ULL(11, 1)
 #define VTD_ROOT_ADDR		GENMASK_ULL(63, 12)
 #define VTD_ROOT_ENTRIES	256
 #define VTD_ROOT_WORDS		2
 
-/* 9.3: context entry of legacy mode, two words */
+/*
+ * 9.3: context entry of legacy mode, two words. The present bit and the one
+ * that switches fault reporting off (FPD) lie alike in both modes, and in the
+ * entries of PASID directories and PASID tables too. FPD counts in an entry
+ * that is not present as well.
+ */
 #define VTD_CTX_WORDS		2
 #define VTD_CTX_PRESENT		BIT_ULL(0)
+#define VTD_CTX_FPD		BIT_ULL(1)
 #define VTD_CTX_TT		GENMASK_ULL(3, 2)	/* word 0 */
-#define VTD_CTX_DID		GENMASK_ULL(23, 8)	/* word 1 */
+#define VTD_CTX_RESERVED_0	GENMASK_ULL(11, 4)
+#define VTD_CTX_SSPTPTR		GENMASK_ULL(63, 12)
+#define VTD_CTX_AW		GENMASK_ULL(2, 0)	/* word 1 */
+#define VTD_CTX_DID		GENMASK_ULL(23, 8)
+#define VTD_CTX_RESERVED_1	(GENMASK_ULL(63, 24) | BIT_ULL(7))
 enum vtd_tt {
 	VTD_TT_UNTRANSLATED	= 0,
 	VTD_TT_ALL		= 1,	/* device-TLBs may be in use */
 	VTD_TT_PASS_THROUGH	= 2,
 };
 
-/* 9.4: context entry of scalable mode, four words */
+/* 9.4: context entry of scalable mode, four words, the last two reserved */
 #define VTD_SM_CTX_WORDS	4
-#define VTD_SM_CTX_DTE		BIT_ULL(2)	/* word 0: device-TLB enable */
+#define VTD_SM_CTX_DTE		BIT_ULL(2)		/* word 0 */
+#define VTD_SM_CTX_PASIDE	BIT_ULL(3)
+#define VTD_SM_CTX_PRE		BIT_ULL(4)
+#define VTD_SM_CTX_RESERVED_0	GENMASK_ULL(8, 5)
+#define VTD_SM_CTX_PDTS		GENMASK_ULL(11, 9)
+#define VTD_SM_CTX_PASIDDIRPTR	GENMASK_ULL(63, 12)
+#define VTD_SM_CTX_RESERVED_1	GENMASK_ULL(63, 21)	/* word 1 */
+
+/* 9.5, 9.6: PASID directory entry, one word; PASID table entry, eight */
+#define VTD_PDE_SMPTBLPTR	GENMASK_ULL(63, 12)
+#define VTD_PTE_WORDS		8
+#define VTD_PTE_AW		GENMASK_ULL(4, 2)	/* word 0 */
+#define VTD_PTE_PGTT		GENMASK_ULL(8, 6)
+#define VTD_PTE_SSPTPTR		GENMASK_ULL(63, 12)
+#define VTD_PTE_DID		GENMASK_ULL(15, 0)	/* word 1 */
+#define VTD_PGTT_SECOND_STAGE	2
+
+/* 9.8: second-stage paging entry, non-leaf and 4 KiB leaf alike */
+#define VTD_SS_READ		BIT_ULL(0)
+#define VTD_SS_WRITE		BIT_ULL(1)
+#define VTD_SS_ADDR		GENMASK_ULL(51, 12)
+#define VTD_SS_PAGE_BITS	12
+#define VTD_SS_LEVEL_BITS	9
 
 /**
  * vtd_domain_ids - number of domain ids that a unit implements
@@ -77,6 +121,24 @@ enum vtd_tt {
 static inline unsigned int vtd_domain_ids(u64 cap)
 {
 	return 1U << (4 + 2 * FIELD_GET(VTD_CAP_ND, cap));
+}
+
+/**
+ * vtd_paging_levels - levels of the second-stage tables of an address width
+ * @aw: encoded as in context and PASID entries, and as the bit number in SAGAW
+ */
+static inline unsigned int vtd_paging_levels(unsigned int aw)
+{
+	return aw + 2;
+}
+
+/**
+ * vtd_pasid_directory_size - bytes of a PASID directory
+ * @word: first word of the scalable context entry that points to it
+ */
+static inline size_t vtd_pasid_directory_size(u64 word)
+{
+	return sizeof(u64) << (7 + FIELD_GET(VTD_SM_CTX_PDTS, word));
 }
 
 #endif /* VTD_TAKEOVER_FORMAT_H */

@@ -49,7 +49,7 @@ static struct intel_iommu *to_iommu(struct takeover_unit *unit)
 static int __init takeover_setup(char *arg)
 {
 	if (takeover_parse_mode(arg, &takeover_mode))
-		pr_warn("intel_iommu_takeover=%s is not known, adopt or off are\n",
+		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are\n",
 			arg);
 	return 1;
 }
@@ -169,9 +169,21 @@ void vtd_reserve_did(struct takeover_unit *unit, u16 did)
 	set_bit(did, to_iommu(unit)->domain_ids);
 }
 
-void *vtd_alloc_table(struct takeover_unit *unit)
+int vtd_new_did(struct takeover_unit *unit)
 {
-	return iommu_alloc_page_node(to_iommu(unit)->node, GFP_KERNEL);
+	struct intel_iommu *iommu = to_iommu(unit);
+	unsigned long did;
+
+	did = find_first_zero_bit(iommu->domain_ids, cap_ndoms(iommu->cap));
+	if (did >= cap_ndoms(iommu->cap))
+		return -ENOSPC;
+	set_bit(did, iommu->domain_ids);
+	return did;
+}
+
+void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp)
+{
+	return iommu_alloc_page_node(to_iommu(unit)->node, gfp);
 }
 
 void vtd_free_table(void *table)
@@ -180,7 +192,7 @@ void vtd_free_table(void *table)
 }
 
 /* Detection runs before there is a vmalloc space for memremap(). */
-int __init vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
+int __ref vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
 {
 	bool early = !slab_is_available();
 	unsigned long left;
@@ -202,7 +214,7 @@ int __init vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
 	return left ? -EIO : 0;
 }
 
-bool __init vtd_may_be_old_ram(phys_addr_t addr, size_t size)
+bool vtd_may_be_old_ram(phys_addr_t addr, size_t size)
 {
 	if ((addr + size - 1) >> boot_cpu_data.x86_phys_bits)
 		return false;
@@ -236,6 +248,75 @@ int vtd_visit_rids(struct device *dev, vtd_rid_fn fn, void *data)
 
 	info = dev_iommu_priv_get(dev);
 	return fn(PCI_DEVID(info->bus, info->devfn), data);
+}
+
+/* env.h: reserved memory */
+
+struct reserved_walk {
+	vtd_reserved_fn		fn;
+	void			*data;
+	struct iommu_resv_region *region;
+};
+
+static int visit_reserved_alias(struct pci_dev *pdev, u16 alias, void *data)
+{
+	struct reserved_walk *walk = data;
+	struct iommu_resv_region *region = walk->region;
+
+	return walk->fn(alias, region->start,
+			region->start + region->length - 1, walk->data);
+}
+
+/* The driver's ranges for ISA bridges are made up for floppies: no RMRRs. */
+static bool is_rmrr(struct pci_dev *pdev,
+		    const struct iommu_resv_region *region)
+{
+	switch (region->type) {
+	case IOMMU_RESV_DIRECT:
+		return true;
+	case IOMMU_RESV_DIRECT_RELAXABLE:
+		return pdev->class >> 8 != PCI_CLASS_BRIDGE_ISA;
+	default:
+		return false;
+	}
+}
+
+static int visit_reserved_of(struct pci_dev *pdev, struct reserved_walk *walk)
+{
+	struct iommu_resv_region *next;
+	LIST_HEAD(regions);
+	int ret = 0;
+
+	intel_iommu_ops.get_resv_regions(&pdev->dev, &regions);
+	list_for_each_entry_safe(walk->region, next, &regions, list) {
+		if (!ret && is_rmrr(pdev, walk->region))
+			ret = pci_for_each_dma_alias(pdev, visit_reserved_alias,
+						     walk);
+		kfree(walk->region);
+	}
+	return ret;
+}
+
+/* The driver has not probed its devices yet when this is called. */
+int vtd_visit_reserved(struct takeover_unit *unit, vtd_reserved_fn fn,
+		       void *data)
+{
+	struct reserved_walk walk = { .fn = fn, .data = data };
+	struct dmar_drhd_unit *drhd;
+	struct pci_dev *pdev = NULL;
+	int ret = 0;
+
+	for_each_pci_dev(pdev) {
+		drhd = dmar_find_matched_drhd_unit(pdev);
+		if (!drhd || drhd->iommu != to_iommu(unit))
+			continue;
+		ret = visit_reserved_of(pdev, &walk);
+		if (ret) {
+			pci_dev_put(pdev);
+			break;
+		}
+	}
+	return ret;
 }
 
 /* takeover.h: from detection to installation */
@@ -273,7 +354,8 @@ void __init intel_takeover_detect(void __iomem *regs)
 		if (ret)
 			pr_warn("no map of the old RAM in the ELF core header at %#llx (%d)\n",
 				elfcorehdr_addr, ret);
-		pr_info("mode adopt: the crashed kernel left translation on\n");
+		pr_info("mode %s: the crashed kernel left translation on\n",
+			takeover_mode == TAKEOVER_BLOCK ? "block" : "adopt");
 	}
 	if (refused)
 		pr_warn("the IOMMU driver runs although it is off by default or by the command line: DMA is in flight through it. intel_iommu_takeover=off switches translation off\n");
@@ -284,30 +366,44 @@ void __init intel_takeover_detect(void __iomem *regs)
 	intel_iommu_sm = policy.scalable;
 }
 
+static void free_unit(struct glue_unit *unit)
+{
+	bitmap_free(unit->core.confined);
+	bitmap_free(unit->core.adopted);
+	kfree(unit);
+}
+
 /**
  * intel_takeover_probe_unit - begin the takeover of a unit
  * @iommu: unit with its registers mapped
  *
- * A unit without takeover state, for want of memory, gets an empty root table
- * later on: blocked, not bypassed.
+ * Return: 0, or -ENOMEM. The caller then has to do without the unit, which
+ * goes on with the old kernel's tables.
  */
-void intel_takeover_probe_unit(struct intel_iommu *iommu)
+int intel_takeover_probe_unit(struct intel_iommu *iommu)
 {
 	struct glue_unit *unit;
 
 	if (!takeover_policy.found)
-		return;
+		return 0;
 
 	unit = kzalloc(sizeof(*unit), GFP_KERNEL);
 	if (!unit)
-		return;
+		return -ENOMEM;
 
 	unit->iommu = iommu;
+	unit->core.adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	unit->core.confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	if (!unit->core.adopted || !unit->core.confined) {
+		free_unit(unit);
+		return -ENOMEM;
+	}
 	unit->core.name = iommu->name;
 	unit->core.cap = iommu->cap;
 	unit->core.ecap = iommu->ecap;
 	takeover_snapshot(&unit->core);
 	iommu->takeover = &unit->core;
+	return 0;
 }
 
 /**
@@ -319,8 +415,7 @@ void intel_takeover_free_unit(struct intel_iommu *iommu)
 	if (!iommu->takeover)
 		return;
 
-	bitmap_free(iommu->takeover->adopted);
-	kfree(container_of(iommu->takeover, struct glue_unit, core));
+	free_unit(container_of(iommu->takeover, struct glue_unit, core));
 	iommu->takeover = NULL;
 }
 
@@ -337,13 +432,14 @@ bool intel_takeover_active(struct intel_iommu *iommu)
  * intel_takeover_adopt - fill a unit's empty root table from the old tables
  * @iommu: unit with domain ids and root table allocated
  */
-void __init intel_takeover_adopt(struct intel_iommu *iommu)
+void intel_takeover_adopt(struct intel_iommu *iommu)
 {
 	if (!intel_takeover_active(iommu))
 		return;
 
 	iommu->takeover->scalable = sm_supported(iommu);
-	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry);
+	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry,
+		       takeover_mode);
 }
 
 /**
@@ -383,10 +479,27 @@ bool intel_takeover_keeps_on(void)
 /* takeover.h: devices */
 
 /**
- * intel_takeover_holds_entry - is a context entry still the old kernel's?
+ * intel_takeover_own_context - prepare a context table for being written
+ * @iommu: unit, its lock held
+ * @bus: bus number of the requester
+ * @devfn: its device and function number
+ *
+ * Return: false if nothing may be written there: no memory, or a unit that
+ * did not take our root table.
+ */
+bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn)
+{
+	return !iommu->takeover ||
+	       !takeover_own_table(iommu->takeover, PCI_DEVID(bus, devfn));
+}
+
+/**
+ * intel_takeover_holds_entry - is a context entry the takeover's business?
  * @iommu: unit
  * @bus: bus number of the requester
  * @devfn: its device and function number
+ *
+ * Return: true while the entry is the old kernel's, or blocks its requester.
  */
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn)
 {
@@ -395,7 +508,7 @@ bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn)
 }
 
 /**
- * intel_takeover_holds_device - does a device still use old mappings?
+ * intel_takeover_holds_device - does a device wait for its driver to map?
  * @dev: device that the driver has probed
  *
  * Such a device is attached when its driver first maps, not before, and to a
@@ -459,3 +572,43 @@ void intel_takeover_release(struct device *dev)
 	if (ret)
 		dev_err(dev, "no PASID table installed (%d)\n", ret);
 }
+
+static int not_blocked(u16 rid, void *data)
+{
+	return !takeover_blocks_rid(data, rid);
+}
+
+static bool is_blocked_endpoint(struct pci_dev *pdev)
+{
+	struct device_domain_info *info;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL ||
+	    pdev->class >> 16 == PCI_BASE_CLASS_BRIDGE || !pdev->dev.iommu)
+		return false;
+
+	info = dev_iommu_priv_get(&pdev->dev);
+	return info && info->iommu->takeover &&
+	       !vtd_visit_rids(&pdev->dev, not_blocked, info->iommu->takeover);
+}
+
+/*
+ * A blocked device that nobody drives would go on trying for ever. Without
+ * bus mastering it is quiet; a driver that binds later switches it on again.
+ * Bridges pass on what others do, and are left alone.
+ */
+static int __init quiet_blocked_endpoints(void)
+{
+	struct pci_dev *pdev = NULL;
+
+	if (!takeover_policy.found)
+		return 0;
+
+	for_each_pci_dev(pdev) {
+		if (pdev->driver || !is_blocked_endpoint(pdev))
+			continue;
+		pci_clear_master(pdev);
+		pci_info(pdev, "bus mastering switched off\n");
+	}
+	return 0;
+}
+late_initcall_sync(quiet_blocked_endpoints);

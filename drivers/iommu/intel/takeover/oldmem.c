@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/cache.h>
 #include <linux/elf.h>
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -35,8 +36,8 @@ struct oldmem_range {
 	u64	end;	/* exclusive */
 };
 
-static struct oldmem_range oldmem[OLDMEM_RANGES] __initdata;
-static unsigned int nr_oldmem __initdata;
+static struct oldmem_range oldmem[OLDMEM_RANGES] __ro_after_init;
+static unsigned int nr_oldmem __ro_after_init;
 
 /* Ranges come sorted, or nearly so: joining with the last one is enough. */
 static int __init oldmem_add(u64 start, u64 size)
@@ -116,7 +117,7 @@ int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
  *
  * Return: true if all of it lies in one range of the old RAM.
  */
-bool __init takeover_oldmem_plausible(phys_addr_t addr, size_t size)
+bool takeover_oldmem_plausible(phys_addr_t addr, size_t size)
 {
 	unsigned int i;
 	u64 end;

@@ -15,13 +15,15 @@
 #include "unit.h"
 
 /**
- * takeover_holds_rid - is the entry of a requester id still the old kernel's?
+ * takeover_holds_rid - does a requester id still have the entry we gave it?
  * @unit: unit
  * @rid: requester id
+ *
+ * Return: true until its driver maps, whether the entry was adopted or blocks.
  */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid)
 {
-	return unit->adopted && test_bit(rid, unit->adopted);
+	return test_bit(rid, unit->adopted) || takeover_blocks_rid(unit, rid);
 }
 
 static int holds_rid(u16 rid, void *data)
@@ -36,7 +38,7 @@ static int holds_rid(u16 rid, void *data)
  */
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev)
 {
-	return unit->adopted && vtd_visit_rids(dev, holds_rid, unit);
+	return vtd_visit_rids(dev, holds_rid, unit);
 }
 
 /*
@@ -73,7 +75,7 @@ static bool may_use_devtlb(const struct takeover_unit *unit, u64 word)
  */
 static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
-	unsigned int words = unit->scalable ? VTD_SM_CTX_WORDS : VTD_CTX_WORDS;
+	unsigned int words = takeover_entry_words(unit);
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
 	u16 did = FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1]));
@@ -91,6 +93,7 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 		WRITE_ONCE(entry[w], 0);
 	vtd_flush_lines(entry, words * sizeof(*entry));
 
+	clear_bit(rid, unit->confined);
 	clear_bit(rid, unit->adopted);
 }
 
@@ -100,14 +103,30 @@ struct release {
 	unsigned int		count;
 };
 
+/*
+ * An entry that is not present is in no cache, but for those of a unit in
+ * caching mode (6.1). The device itself may remember translations from before
+ * it was blocked, and they would be good again with a present entry.
+ */
+static void release_blocked(struct takeover_unit *unit, struct device *dev,
+			    u16 rid)
+{
+	vtd_inv_context(unit, 0, rid);
+	vtd_inv_devtlb(unit, dev, rid);
+}
+
 static int release_one(u16 rid, void *data)
 {
 	struct release *release = data;
 
-	if (takeover_holds_rid(release->unit, rid)) {
+	if (test_bit(rid, release->unit->adopted))
 		release_rid(release->unit, release->dev, rid);
-		release->count++;
-	}
+	else if (takeover_blocks_rid(release->unit, rid))
+		release_blocked(release->unit, release->dev, rid);
+	else
+		return 0;
+
+	release->count++;
 	return 0;
 }
 
@@ -116,8 +135,8 @@ static int release_one(u16 rid, void *data)
  * @unit: unit that translates for the device
  * @dev: device whose driver maps for the first time
  *
- * Afterwards every requester id of the device has an empty entry, which the
- * caller fills. The caller keeps others away from the unit's context tables.
+ * Afterwards every requester id of the device has an entry that is not
+ * present, which the caller fills. The caller keeps others away from the unit's context tables.
  * Devices that share a requester id, behind a PCIe-to-PCI bridge, share the
  * moment at which it is released.
  *
@@ -128,7 +147,6 @@ unsigned int takeover_release_device(struct takeover_unit *unit,
 {
 	struct release release = { .unit = unit, .dev = dev };
 
-	if (unit->adopted)
-		vtd_visit_rids(dev, release_one, &release);
+	vtd_visit_rids(dev, release_one, &release);
 	return release.count;
 }

@@ -2,27 +2,33 @@
 /*
  * Root and context tables, legacy and scalable.
  *
- * Each present context entry of the old kernel is copied, word by word, into
- * a table of ours; the page tables, or the PASID structures, that it points
- * to stay where they are. Old tables are read through one page-sized copy and
- * never mapped for longer, never written.
+ * Each present context entry of the old kernel is judged and copied, word by
+ * word, into a table of ours; the page tables, or the PASID structures, that
+ * it points to stay where they are. Old tables are read through one page-sized
+ * copy and never mapped for longer, never written.
  *
- * Not done here: what an entry says is not judged, only where tables lie.
+ * An entry is dropped, that is, blocked, for an address that leads out of the
+ * old RAM. It is not dropped for a bit: what the unit does not know it faults
+ * by itself, and a unit younger than this code may know more. What the page
+ * tables say is not judged here.
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
 #include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
-#include <linux/init.h>
+#include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/printk.h>
 
 #include "env.h"
 #include "unit.h"
 
-/* Context entries are laid out alike in both modes, but for their size. */
-static unsigned int entry_words(const struct takeover_unit *unit)
+/**
+ * takeover_entry_words - words of a context entry, in the mode of a unit
+ * @unit: unit
+ */
+unsigned int takeover_entry_words(const struct takeover_unit *unit)
 {
 	return unit->scalable ? VTD_SM_CTX_WORDS : VTD_CTX_WORDS;
 }
@@ -34,36 +40,127 @@ static unsigned int tables_per_bus(const struct takeover_unit *unit)
 
 static unsigned int entries_per_table(const struct takeover_unit *unit)
 {
-	return VTD_TABLE_WORDS / entry_words(unit);
+	return VTD_TABLE_WORDS / takeover_entry_words(unit);
+}
+
+/**
+ * takeover_root_word - the word of our root table for a requester id
+ * @unit: unit with a root table of ours
+ * @rid: requester id
+ */
+u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid)
+{
+	unsigned int half = (rid & 0xff) / entries_per_table(unit);
+
+	return &unit->root[VTD_RID_BUS(rid) * VTD_ROOT_WORDS + half];
 }
 
 /**
  * takeover_context_entry - our context entry of a requester id
- * @unit: unit whose root has been filled
+ * @unit: unit with a root table of ours
  * @rid: requester id
  *
  * Return: the entry's first word, NULL if its bus has no context table.
  */
 u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid)
 {
-	unsigned int per_table = entries_per_table(unit);
-	unsigned int bus = rid >> 8, devfn = rid & 0xff;
+	u64 word = READ_ONCE(*takeover_root_word(unit, rid));
 	u64 *table;
-	u64 word;
 
-	word = READ_ONCE(unit->root[bus * VTD_ROOT_WORDS + devfn / per_table]);
 	if (!(word & VTD_ROOT_PRESENT))
 		return NULL;
 
 	table = phys_to_virt(word & VTD_ROOT_ADDR);
-	return table + (devfn % per_table) * entry_words(unit);
+	return table + (rid & 0xff) % entries_per_table(unit) *
+	       takeover_entry_words(unit);
+}
+
+/* A table full of faults has a line for each of the first few, and a count. */
+static bool may_report(struct takeover_unit *unit)
+{
+	return unit->nr_reports++ < TAKEOVER_REPORTS_MAX;
+}
+
+/* Where an entry leads: the table behind it may be read by the unit. */
+static bool leads_to_old_ram(struct takeover_unit *unit, const u64 *entry,
+			     u16 rid)
+{
+	phys_addr_t addr = entry[0] & VTD_CTX_SSPTPTR;
+	const char *what = "page table";
+	size_t size = VTD_TABLE_SIZE;
+
+	if (unit->scalable) {
+		what = "PASID directory";
+		addr = entry[0] & VTD_SM_CTX_PASIDDIRPTR;
+		size = vtd_pasid_directory_size(entry[0]);
+	}
+
+	if (!unit->scalable &&
+	    FIELD_GET(VTD_CTX_TT, entry[0]) == VTD_TT_PASS_THROUGH)
+		return true;
+	if (takeover_oldmem_plausible(addr, size))
+		return true;
+	if (may_report(unit))
+		pr_warn("%s: %02x:%02x.%x: entry dropped: %s at %#llx is not in old RAM\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), what, (u64)addr);
+	return false;
+}
+
+/* What the unit finds wrong with an entry by itself; NULL if nothing. */
+static const char *flaw_legacy(const struct takeover_unit *unit,
+			       const u64 *entry)
+{
+	unsigned int tt = FIELD_GET(VTD_CTX_TT, entry[0]);
+
+	if ((entry[0] & VTD_CTX_RESERVED_0) || (entry[1] & VTD_CTX_RESERVED_1))
+		return "reserved bits";
+	if (tt > VTD_TT_PASS_THROUGH ||
+	    (tt == VTD_TT_ALL && !(unit->ecap & VTD_ECAP_DT)) ||
+	    (tt == VTD_TT_PASS_THROUGH && !(unit->ecap & VTD_ECAP_PT)))
+		return "translation type";
+	if (!(FIELD_GET(VTD_CAP_SAGAW, unit->cap) &
+	      BIT_ULL(FIELD_GET(VTD_CTX_AW, entry[1]))))
+		return "address width";
+	return NULL;
+}
+
+static const char *flaw_scalable(const struct takeover_unit *unit,
+				 const u64 *entry)
+{
+	if ((entry[0] & VTD_SM_CTX_RESERVED_0) ||
+	    (entry[1] & VTD_SM_CTX_RESERVED_1) || entry[2] || entry[3])
+		return "reserved bits";
+	if (((entry[0] & VTD_SM_CTX_DTE) && !(unit->ecap & VTD_ECAP_DT)) ||
+	    ((entry[0] & VTD_SM_CTX_PASIDE) && !(unit->ecap & VTD_ECAP_PASID)) ||
+	    ((entry[0] & VTD_SM_CTX_PRE) && !(unit->ecap & VTD_ECAP_PRS)))
+		return "a feature that it lacks";
+	return NULL;
+}
+
+/*
+ * Only told, since it tells of damage: the unit will abort DMA of a device
+ * that worked until the crash.
+ */
+static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid)
+{
+	const char *flaw = unit->scalable ? flaw_scalable(unit, entry) :
+					    flaw_legacy(unit, entry);
+
+	if (!flaw)
+		return;
+	unit->nr_flawed++;
+	if (may_report(unit))
+		pr_warn("%s: %02x:%02x.%x: entry kept, the unit will fault it: %s, %#llx %#llx\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), flaw, entry[0], entry[1]);
 }
 
 /*
  * A domain id of a legacy entry tags what the caches hold for it until its
  * device is released. Scalable mode keeps its ids in the PASID entries.
  */
-static void __init reserve_id(struct takeover_unit *unit, const u64 *entry)
+static void reserve_id(struct takeover_unit *unit, const u64 *entry)
 {
 	u16 did;
 
@@ -75,49 +172,65 @@ static void __init reserve_id(struct takeover_unit *unit, const u64 *entry)
 		vtd_reserve_did(unit, did);
 }
 
-/*
- * Copies the present entries of one context table. @first is the requester id
- * of its first entry. An empty old table gets no table of ours.
- */
-static int __init copy_context_table(struct takeover_unit *unit,
-				     u64 *root_word, const u64 *old, u16 first)
+/* Fills an entry of ours, which hardware does not see yet. */
+static void adopt_entry(struct takeover_unit *unit, u64 *to, const u64 *from,
+			u16 rid)
 {
-	unsigned int words = entry_words(unit);
-	unsigned int i, w, adopted = 0;
-	const u64 *from;
+	unsigned int w;
+
+	if (!(from[0] & VTD_CTX_PRESENT)) {
+		/* Blocked before: a crash in the crash kernel finds these. */
+		WRITE_ONCE(to[0], from[0] & VTD_CTX_FPD);
+		return;
+	}
+	if (!leads_to_old_ram(unit, from, rid)) {
+		WRITE_ONCE(to[0], VTD_CTX_FPD);
+		unit->nr_dropped++;
+		return;
+	}
+
+	report_flaw(unit, from, rid);
+	for (w = 0; w < takeover_entry_words(unit); w++)
+		WRITE_ONCE(to[w], from[w]);
+	reserve_id(unit, from);
+	set_bit(rid, unit->adopted);
+	unit->nr_adopted++;
+}
+
+/*
+ * Copies one context table. @first is the requester id of its first entry. An
+ * empty old table gets no table of ours.
+ */
+static int copy_context_table(struct takeover_unit *unit, u64 *root_word,
+			      const u64 *old, u16 first)
+{
+	unsigned int words = takeover_entry_words(unit);
 	u64 *table = NULL;
-	u64 *to;
+	unsigned int i;
 
 	for (i = 0; i < entries_per_table(unit); i++) {
-		from = old + i * words;
-		if (!(from[0] & VTD_CTX_PRESENT))
+		if (!(old[i * words] & (VTD_CTX_PRESENT | VTD_CTX_FPD)))
 			continue;
 
 		if (!table) {
-			table = vtd_alloc_table(unit);
+			table = vtd_alloc_table(unit, GFP_KERNEL);
 			if (!table)
 				return -ENOMEM;
 		}
-		to = table + i * words;
-		for (w = 0; w < words; w++)
-			WRITE_ONCE(to[w], from[w]);
-
-		reserve_id(unit, from);
-		set_bit(first + i, unit->adopted);
-		adopted++;
+		adopt_entry(unit, table + i * words, old + i * words,
+			    first + i);
 	}
 	if (!table)
 		return 0;
 
 	vtd_flush_lines(table, VTD_TABLE_SIZE);
 	WRITE_ONCE(*root_word, virt_to_phys(table) | VTD_ROOT_PRESENT);
-	unit->nr_adopted += adopted;
-	return adopted;
+	return 0;
 }
 
-/* One pointer of the old root table: returns entries adopted, or an errno. */
-static int __init adopt_table(struct takeover_unit *unit, u64 *root_word,
-			      u64 old_word, u64 *page, u16 first)
+/* One pointer of the old root table. */
+static int adopt_table(struct takeover_unit *unit, u64 *root_word,
+		       u64 old_word, u64 *page, u16 first)
 {
 	phys_addr_t addr = old_word & VTD_ROOT_ADDR;
 
@@ -128,32 +241,54 @@ static int __init adopt_table(struct takeover_unit *unit, u64 *root_word,
 	return copy_context_table(unit, root_word, page, first);
 }
 
-/* All tables of one bus; a bad one costs its own devices only. */
-static void __init adopt_bus(struct takeover_unit *unit, unsigned int bus,
-			     const u64 *old_root, u64 *page)
+/*
+ * The caches of the unit may still hold entries from before these bits were
+ * set, and DMA may be going on through them. So the table is used.
+ */
+static void report_root_bits(struct takeover_unit *unit, unsigned int bus,
+			     const u64 *old)
 {
-	unsigned int half, word, first;
-	bool any = false;
+	u64 bits = old[0] & VTD_ROOT_PRESENT ? old[0] & VTD_ROOT_RESERVED : 0;
+
+	if (!unit->scalable)
+		bits |= old[1];
+	else if (old[1] & VTD_ROOT_PRESENT)
+		bits |= old[1] & VTD_ROOT_RESERVED;
+
+	if (bits && may_report(unit))
+		pr_warn("%s: bus %02x: reserved bits %#llx of the root entry ignored\n",
+			unit->name, bus, bits);
+}
+
+/* All tables of one bus; a bad one costs its own devices only. */
+static void adopt_bus(struct takeover_unit *unit, unsigned int bus,
+		      const u64 *old, u64 *page)
+{
+	unsigned int before = unit->nr_adopted;
+	unsigned int half, first;
+	u64 *word;
 	int ret;
 
-	for (half = 0; half < tables_per_bus(unit); half++) {
-		word = bus * VTD_ROOT_WORDS + half;
-		first = (bus << 8) + half * entries_per_table(unit);
+	report_root_bits(unit, bus, old);
 
-		if (!(old_root[word] & VTD_ROOT_PRESENT))
+	for (half = 0; half < tables_per_bus(unit); half++) {
+		if (!(old[half] & VTD_ROOT_PRESENT))
 			continue;
 
-		ret = adopt_table(unit, &unit->root[word], old_root[word], page,
-				  first);
-		if (ret < 0) {
+		first = (bus << 8) + half * entries_per_table(unit);
+		word = takeover_root_word(unit, first);
+		ret = adopt_table(unit, word, old[half], page, first);
+		if (!ret)
+			continue;
+
+		WRITE_ONCE(*word, takeover_blocked_table());
+		unit->nr_tables_dropped++;
+		if (may_report(unit))
 			pr_warn("%s: context table of %02x:%02x.0 and on, at %#llx, not adopted (%d): these devices are blocked\n",
-				unit->name, bus, (first & 0xff) >> 3,
-				(u64)(old_root[word] & VTD_ROOT_ADDR), ret);
-			unit->nr_dropped++;
-		}
-		any |= ret > 0;
+				unit->name, bus, VTD_RID_SLOT(first),
+				(u64)(old[half] & VTD_ROOT_ADDR), ret);
 	}
-	unit->nr_buses += any;
+	unit->nr_buses += unit->nr_adopted != before;
 }
 
 /**
@@ -161,12 +296,12 @@ static void __init adopt_bus(struct takeover_unit *unit, unsigned int bus,
  * @unit: unit in state TAKEOVER_FOUND, with an empty @unit->root
  *
  * The hardware does not see the result before takeover_install(). On an error
- * our root table is empty: every device is blocked.
+ * our root table is still empty.
  *
  * Return: 0; -EFAULT if the old root table is not in old RAM, -EIO if it
  * cannot be read, -ENOMEM.
  */
-int __init takeover_copy_tables(struct takeover_unit *unit)
+int takeover_copy_tables(struct takeover_unit *unit)
 {
 	phys_addr_t addr = unit->rtaddr & VTD_RTADDR_ADDR;
 	u64 *old_root, *page;
@@ -176,8 +311,8 @@ int __init takeover_copy_tables(struct takeover_unit *unit)
 	if (!takeover_oldmem_plausible(addr, VTD_TABLE_SIZE))
 		return -EFAULT;
 
-	old_root = vtd_alloc_table(unit);
-	page = vtd_alloc_table(unit);
+	old_root = vtd_alloc_table(unit, GFP_KERNEL);
+	page = vtd_alloc_table(unit, GFP_KERNEL);
 	if (!old_root || !page)
 		goto out;
 
@@ -186,9 +321,7 @@ int __init takeover_copy_tables(struct takeover_unit *unit)
 		goto out;
 
 	for (bus = 0; bus < VTD_ROOT_ENTRIES; bus++)
-		adopt_bus(unit, bus, old_root, page);
-
-	vtd_flush_lines(unit->root, VTD_TABLE_SIZE);
+		adopt_bus(unit, bus, old_root + bus * VTD_ROOT_WORDS, page);
 	ret = 0;
 out:
 	if (page)

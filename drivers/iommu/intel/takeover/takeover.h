@@ -14,21 +14,26 @@ struct intel_iommu;
 
 #ifdef CONFIG_INTEL_IOMMU_TAKEOVER
 void intel_takeover_detect(void __iomem *regs);
-void intel_takeover_probe_unit(struct intel_iommu *iommu);
+int intel_takeover_probe_unit(struct intel_iommu *iommu);
 void intel_takeover_free_unit(struct intel_iommu *iommu);
 bool intel_takeover_active(struct intel_iommu *iommu);
 void intel_takeover_adopt(struct intel_iommu *iommu);
 bool intel_takeover_install(struct intel_iommu *iommu);
 bool intel_takeover_keeps_on(void);
+bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_device(struct device *dev);
 void intel_takeover_release(struct device *dev);
 #else
 static inline void intel_takeover_detect(void __iomem *regs) {}
-static inline void intel_takeover_probe_unit(struct intel_iommu *iommu) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
 static inline void intel_takeover_adopt(struct intel_iommu *iommu) {}
 static inline void intel_takeover_release(struct device *dev) {}
+
+static inline int intel_takeover_probe_unit(struct intel_iommu *iommu)
+{
+	return 0;
+}
 
 static inline bool intel_takeover_active(struct intel_iommu *iommu)
 {
@@ -43,6 +48,12 @@ static inline bool intel_takeover_install(struct intel_iommu *iommu)
 static inline bool intel_takeover_keeps_on(void)
 {
 	return false;
+}
+
+static inline bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus,
+					      u8 devfn)
+{
+	return true;
 }
 
 static inline bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus,

@@ -8,20 +8,14 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
-#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
-#include <linux/gfp.h>
-#include <linux/init.h>
 #include <linux/io.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 
 #include "env.h"
 #include "unit.h"
-
-/* Requester ids of one PCI segment. */
-#define TAKEOVER_RIDS	65536
 
 /*
  * Commands complete within microseconds. A unit that has not answered after
@@ -40,6 +34,8 @@ int takeover_parse_mode(const char *arg, enum takeover_mode *mode)
 {
 	if (arg && !strcmp(arg, "adopt"))
 		*mode = TAKEOVER_ADOPT;
+	else if (arg && !strcmp(arg, "block"))
+		*mode = TAKEOVER_BLOCK;
 	else if (arg && !strcmp(arg, "off"))
 		*mode = TAKEOVER_OFF;
 	else
@@ -93,16 +89,12 @@ void takeover_snapshot(struct takeover_unit *unit)
  * Our tables have the mode that the driver will use. It was chosen from what
  * the units hold, so a difference means tables that nobody can adopt.
  */
-static int __init adopt(struct takeover_unit *unit)
+static int adopt(struct takeover_unit *unit)
 {
 	enum vtd_ttm old = ttm(unit->rtaddr);
 
 	if (old != (unit->scalable ? VTD_TTM_SCALABLE : VTD_TTM_LEGACY))
 		return -EOPNOTSUPP;
-
-	unit->adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	if (!unit->adopted)
-		return -ENOMEM;
 
 	return takeover_copy_tables(unit);
 }
@@ -111,20 +103,27 @@ static int __init adopt(struct takeover_unit *unit)
  * takeover_adopt - prepare the root table that replaces the old kernel's
  * @unit: unit in state TAKEOVER_FOUND, @unit->scalable set
  * @root: empty page that becomes its root table
+ * @mode: TAKEOVER_BLOCK to adopt nothing
  *
- * There is no failure that the caller could treat: what cannot be adopted is
- * left out of our tables, and DMA that is left out is blocked, never let
- * through.
+ * There is no failure that the caller could treat: what is not adopted is
+ * blocked, but for the memory that firmware reserves, and never let through.
  */
-void __init takeover_adopt(struct takeover_unit *unit, u64 *root)
+void takeover_adopt(struct takeover_unit *unit, u64 *root,
+		    enum takeover_mode mode)
 {
-	int ret;
+	int ret = 0;
 
 	unit->root = root;
-	ret = adopt(unit);
+	if (mode == TAKEOVER_ADOPT)
+		ret = adopt(unit);
 	if (ret)
 		pr_err("%s: old tables not adopted (%d), RTADDR %#llx: all its devices are blocked until their drivers map\n",
 		       unit->name, ret, unit->rtaddr);
+	if (ret || mode != TAKEOVER_ADOPT)
+		takeover_block_unit(unit);
+
+	takeover_map_reserved(unit);
+	vtd_flush_lines(root, VTD_TABLE_SIZE);
 }
 
 /* Called with the registers locked. */
@@ -157,27 +156,51 @@ static int set_root(struct takeover_unit *unit, u64 rtaddr)
 	return ret;
 }
 
+static void tell(const struct takeover_unit *unit)
+{
+	if (unit->blocked) {
+		pr_info("%s: all its devices are blocked until their drivers map, RTADDR was %#llx, translation stayed on\n",
+			unit->name, unit->rtaddr);
+		return;
+	}
+	pr_info("%s: adopted %u devices on %u buses, dropped %u entries and %u tables, %s mode, RTADDR was %#llx, translation stayed on\n",
+		unit->name, unit->nr_adopted, unit->nr_buses, unit->nr_dropped,
+		unit->nr_tables_dropped, unit->scalable ? "scalable" : "legacy",
+		unit->rtaddr);
+	if (unit->nr_flawed)
+		pr_warn("%s: %u of these entries will be faulted by the unit\n",
+			unit->name, unit->nr_flawed);
+}
+
 /**
  * takeover_install - point the hardware at our root table, translation on
  * @unit: unit after takeover_adopt()
  *
  * 6.6: a new root table with translation enabled has to give the same results
- * as the old one until the caches are invalidated; copied entries do. Device
- * TLBs hold what both tables agree on and need no invalidation.
+ * as the old one until the caches are invalidated; copied entries do. What is
+ * dropped differs on purpose: either answer is right until the invalidation.
+ * Device-TLBs hold what both tables agree on, and blocked devices do not get
+ * by with theirs: a translated request needs a present entry too (4.1).
  *
- * Return: 0, or -ETIMEDOUT if the unit does not take the root table. It then
- * goes on with the old one, which is still there.
+ * A unit that does not complete the command may take the root table later or
+ * never. It goes on translating, through one table or the other, both stay
+ * where they are, and no new mapping is made that it might not see.
+ *
+ * May be called again, after the unit lost its registers. Return: 0, or
+ * -ETIMEDOUT.
  */
 int takeover_install(struct takeover_unit *unit)
 {
 	enum vtd_ttm mode = unit->scalable ? VTD_TTM_SCALABLE : VTD_TTM_LEGACY;
+	bool again = unit->state == TAKEOVER_INSTALLED;
 	int ret;
 
 	vtd_flush_write_buffer(unit);
 	ret = set_root(unit, virt_to_phys(unit->root) |
 			     FIELD_PREP(VTD_RTADDR_TTM, mode));
 	if (ret) {
-		pr_err("%s: the unit does not take the new root table: it keeps the old one\n",
+		unit->state = TAKEOVER_DEAD;
+		pr_err("%s: the unit does not take the new root table: it keeps the old one, drivers cannot map\n",
 		       unit->name);
 		return ret;
 	}
@@ -189,9 +212,7 @@ int takeover_install(struct takeover_unit *unit)
 		vtd_inv_iotlb_all(unit);
 	}
 	unit->state = TAKEOVER_INSTALLED;
-
-	pr_info("%s: adopted %u devices on %u buses, %u tables dropped, %s mode, RTADDR was %#llx, translation stayed on\n",
-		unit->name, unit->nr_adopted, unit->nr_buses, unit->nr_dropped,
-		unit->scalable ? "scalable" : "legacy", unit->rtaddr);
+	if (!again)
+		tell(unit);
 	return 0;
 }

@@ -3,7 +3,7 @@
 # kernel has under the same names, and nothing else.
 cmake_minimum_required(VERSION 3.25)
 
-set(LIBRARY bitmap_free bitmap_zalloc memcmp strcmp udelay shim_printk)
+set(LIBRARY memcmp strcmp udelay shim_printk)
 
 file(READ ${ENV_H} text)
 string(REGEX MATCHALL "vtd_[a-z0-9_]+\\(" calls "${text}")
@@ -29,7 +29,8 @@ list(LENGTH calls declared)
 if(NOT used EQUAL declared)
   message(SEND_ERROR "env.h declares ${declared} functions, the core calls ${used}")
 endif()
-if(declared GREATER 20)
+# Each does one thing to hardware, memory or ids that the core has no other way to.
+if(declared GREATER 24)
   message(SEND_ERROR "env.h declares ${declared} functions: the boundary has grown wide")
 endif()
 message("the core calls ${used} functions of env.h, and ${undefined}")

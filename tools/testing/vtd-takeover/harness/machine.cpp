@@ -12,7 +12,6 @@
 #include <cstring>
 
 extern "C" {
-#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/elf.h>
 #include <linux/printk.h>
@@ -39,12 +38,11 @@ Machine::Machine() {
     assert(current == nullptr);
     current = this;
     unit.name = "dmar0";
+    unit.adopted = adopted_.data();
+    unit.confined = confined_.data();
 }
 
-Machine::~Machine() {
-    bitmap_free(unit.adopted);
-    current = nullptr;
-}
+Machine::~Machine() { current = nullptr; }
 
 Machine& Machine::of(takeover_unit* unit) {
     assert(unit == &current->unit);
@@ -81,6 +79,27 @@ void Machine::write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ra
     }
 }
 
+void Machine::forget() {
+    const takeover_unit before = unit;
+
+    adopted_.fill(0);
+    confined_.fill(0);
+    unit = {};
+    unit.name = before.name;
+    unit.scalable = before.scalable;
+    unit.cap = before.cap;
+    unit.ecap = before.ecap;
+    unit.adopted = adopted_.data();
+    unit.confined = confined_.data();
+    answers = true;
+    allocations.reset();
+    reserved.clear();
+    events.clear();
+    log.clear();
+    tables_.clear();
+    live_tables = 0;
+}
+
 u64* Machine::new_root() {
     u64* page = page_of_zeroes();
     tables_.emplace(page, decltype(tables_)::mapped_type(page, std::free));
@@ -104,6 +123,13 @@ void Machine::free(void* table) {
     const auto erased = tables_.erase(table);
     assert(erased == 1);
     live_tables -= erased;
+}
+
+int Machine::new_did() {
+    for (u16 did = 0; did < vtd_domain_ids(unit.cap); did++)
+        if (reserved.insert({did}).second)
+            return did;
+    return -ENOSPC;
 }
 
 int Machine::read_old(void* dst, Phys src, std::size_t size) {
@@ -194,7 +220,9 @@ void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid) {
 
 void vtd_reserve_did(takeover_unit* unit, u16 did) { Machine::of(unit).reserved.insert({did}); }
 
-void* vtd_alloc_table(takeover_unit* unit) { return Machine::of(unit).allocate(); }
+int vtd_new_did(takeover_unit* unit) { return Machine::of(unit).new_did(); }
+
+void* vtd_alloc_table(takeover_unit* unit, gfp_t) { return Machine::of(unit).allocate(); }
 void vtd_free_table(void* table) { vtd::current->free(table); }
 
 int vtd_read_oldmem(void* dst, phys_addr_t src, size_t size) {
@@ -212,13 +240,12 @@ int vtd_visit_rids(device* dev, vtd_rid_fn fn, void* data) {
     return 0;
 }
 
-unsigned long* bitmap_zalloc(unsigned int bits, gfp_t) {
-    if (!vtd::current->may_allocate())
-        return nullptr;
-    return static_cast<unsigned long*>(std::calloc((bits + 63) / 64, 8));
+int vtd_visit_reserved(takeover_unit* unit, vtd_reserved_fn fn, void* data) {
+    for (const auto& [rid, start, end] : Machine::of(unit).firmware)
+        if (const int ret = fn(rid.value, start, end, data))
+            return ret;
+    return 0;
 }
-
-void bitmap_free(const unsigned long* map) { std::free(const_cast<unsigned long*>(map)); }
 
 void udelay(unsigned long) {}
 

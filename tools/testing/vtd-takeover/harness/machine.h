@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -47,6 +48,13 @@ struct Rid {
 struct Did {
     u16 value{};
     auto operator<=>(const Did&) const = default;
+};
+
+// Memory that firmware reserves for a device, both ends in it.
+struct Reserved {
+    Rid rid;
+    u64 start;
+    u64 end;
 };
 
 enum class Op {
@@ -88,6 +96,10 @@ public:
     void add_old_ram(Phys start, u64 size);
     void write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges);
 
+    // What the takeover did, asked for and reserved is forgotten; old memory
+    // and the registers stay as they are.
+    void forget();
+
     // A page for our root table, as the driver allocates it.
     u64* new_root();
 
@@ -98,6 +110,7 @@ public:
     std::optional<int> allocations; // that still succeed; nothing: all
     std::set<Phys> poisoned;        // pages that cannot be read
     std::set<Did> reserved;
+    std::vector<Reserved> firmware; // ranges that firmware reserves for devices
     std::vector<Event> events;
     std::vector<std::string> log;
     const u64* watched = nullptr;
@@ -107,10 +120,13 @@ public:
     bool may_allocate();
     u64* allocate();
     void free(void* table);
+    int new_did();
     int read_old(void* dst, Phys src, std::size_t size);
     bool old_ram(Phys at, std::size_t size) const;
 
 private:
+    std::array<unsigned long, TAKEOVER_RIDS / 64> adopted_{};
+    std::array<unsigned long, TAKEOVER_RIDS / 64> confined_{};
     std::map<Phys, Page> old_;
     std::vector<std::pair<Phys, u64>> ram_;
     std::map<void*, std::unique_ptr<u64[], void (*)(void*)>> tables_;

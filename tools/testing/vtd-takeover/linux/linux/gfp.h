@@ -6,5 +6,6 @@
 typedef unsigned int gfp_t;
 
 #define GFP_KERNEL		0u
+#define GFP_ATOMIC		1u
 
 #endif
