@@ -93,7 +93,6 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 		WRITE_ONCE(entry[w], 0);
 	vtd_flush_lines(entry, words * sizeof(*entry));
 
-	clear_bit(rid, unit->confined);
 	clear_bit(rid, unit->adopted);
 }
 

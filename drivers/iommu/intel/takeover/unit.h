@@ -54,7 +54,7 @@ enum takeover_state {
  * @blocked:	nothing was adopted: every requester starts out blocked
  * @adopted:	bitmap over requester ids: the entry is still the old kernel's,
  *		or maps reserved memory in its stead
- * @confined:	those of @adopted that reach their reserved memory only
+ * @confined:	bitmap over requester ids: was given reserved memory only
  * @nr_adopted:	entries adopted
  * @nr_buses:	buses they are on
  * @nr_dropped:	entries that could not be adopted

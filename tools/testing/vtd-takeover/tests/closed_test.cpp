@@ -255,6 +255,7 @@ TEST_P(Closed, BlocksWhenItIsTold) {
     machine.poisoned.insert(old_root); // not even read
     adopt(TAKEOVER_BLOCK);
     EXPECT_EQ(machine.unit.root[0], machine.unit.root[2 * 255]);
+    EXPECT_EQ(machine.unit.root[1], scalable() ? machine.unit.root[0] : 0); // reserved
     EXPECT_EQ(machine.live_tables, 0U);
     expect_all_blocked();
     EXPECT_TRUE(machine.reserved.empty());
@@ -449,6 +450,32 @@ TEST_P(ReservedMemory, IsAllThatABlockedDeviceReaches) {
         EXPECT_TRUE(blocked(bridge_alias));
         EXPECT_EQ(lines("03:04.0: blocked but for its reserved memory 0x7fffff000-0x800001fff"),
                   1U);
+    }
+}
+
+// A unit that does not snoop walks what was flushed, and nothing else.
+TEST_P(ReservedMemory, IsFlushedWordByWord) {
+    machine.firmware = {{sound, first, first}};
+    adopt(TAKEOVER_BLOCK);
+    std::set<u64> flushed;
+    for (const Event& event : machine.events)
+        if (event.op == Op::FlushLines)
+            flushed.insert(event.value);
+    const auto has = [&](const u64* word) {
+        return flushed.contains(reinterpret_cast<uintptr_t>(word));
+    };
+
+    EXPECT_TRUE(has(ours(sound).data()));
+    u64 word = ours(sound)[0];
+    if (scalable()) {
+        EXPECT_TRUE(has(at(word)));
+        EXPECT_TRUE(has(at(at(word)[0])));
+        word = at(at(word)[0])[0];
+    }
+    for (unsigned level = 4; level--;) {
+        const u64* slot = at(word) + (first >> (12 + 9 * level) & 511);
+        EXPECT_TRUE(has(slot)) << level;
+        word = *slot;
     }
 }
 
