@@ -36,6 +36,7 @@ SPHINX = re.compile(r'Unknown (?:directive type|interpreted text role) "'
 # Other ways to configure the finished series: it must build there too.
 VARIANTS = {
     "takeover switched off": "CONFIG_INTEL_IOMMU_TAKEOVER=n\n",
+    "interrupt remapping switched off": "CONFIG_IRQ_REMAP=n\n",
     "interrupt remapping without INTEL_IOMMU":
         "CONFIG_INTEL_IOMMU=n\nCONFIG_INTEL_IOMMU_TAKEOVER=n\nCONFIG_INTEL_IOMMU_SVM=n\n"
         "CONFIG_INTEL_IOMMU_DEBUGFS=n\nCONFIG_INTEL_IOMMU_DEFAULT_OFF=n\nCONFIG_IRQ_REMAP=y\n",

@@ -48,6 +48,9 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid);
 void vtd_reserve_did(struct takeover_unit *unit, u16 did);
 int vtd_new_did(struct takeover_unit *unit);
 
+/* Keeps an entry of the unit's interrupt table from being given away. */
+void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index);
+
 /* One zeroed table page; NULL when there is none. */
 void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp);
 void vtd_free_table(void *table);

@@ -28,10 +28,18 @@
 #define VTD_REG_GCMD		0x18
 #define VTD_REG_GSTS		0x1c
 #define VTD_REG_RTADDR		0x20
+#define VTD_REG_FSTS		0x34
+#define VTD_REG_FECTL		0x38
+#define VTD_REG_IQH		0x80
+#define VTD_REG_IQT		0x88
+#define VTD_REG_IRTA		0xb8
 
 /* 11.4.2, 11.4.3: capabilities */
 #define VTD_CAP_ND		GENMASK_ULL(2, 0)
 #define VTD_CAP_SAGAW		GENMASK_ULL(12, 8)
+#define VTD_CAP_FRO		GENMASK_ULL(33, 24)	/* fault records, in 16 bytes */
+#define VTD_CAP_NFR		GENMASK_ULL(47, 40)	/* their number, less one */
+#define VTD_CAP_PI		BIT_ULL(59)
 #define VTD_CAP_ESRTPS		BIT_ULL(63)
 #define VTD_ECAP_DT		BIT_ULL(2)
 #define VTD_ECAP_PT		BIT_ULL(6)
@@ -44,6 +52,8 @@
 #define VTD_GCMD_SRTP		BIT(30)
 #define VTD_GSTS_TES		BIT(31)
 #define VTD_GSTS_RTPS		BIT(30)
+#define VTD_GSTS_QIES		BIT(26)
+#define VTD_GSTS_IRES		BIT(25)
 #define VTD_GSTS_ONE_SHOT	(BIT(30) | BIT(29) | BIT(27) | BIT(24))
 
 /* 11.4.5: root-table address and translation-table mode */
@@ -114,6 +124,80 @@ enum vtd_tt {
 #define VTD_SS_PAGE_BITS	12
 #define VTD_SS_LEVEL_BITS	9
 
+/* 11.4, FSTS_REG: fault status; errors are cleared by writing 1 */
+#define VTD_FSTS_PPF		BIT(1)
+#define VTD_FSTS_IQE		BIT(4)
+#define VTD_FSTS_ICE		BIT(5)
+#define VTD_FSTS_ITE		BIT(6)
+#define VTD_FSTS_FRI		GENMASK_ULL(15, 8)
+
+/* 11.4, FECTL_REG: fault event control */
+#define VTD_FECTL_IM		BIT(31)
+
+/*
+ * 11.4, FRCD_REG: a fault record is two words. The low one holds an address, or the
+ * index of an interrupt.
+ */
+#define VTD_FRCD_SIZE		16
+#define VTD_FRCD_ADDR		GENMASK_ULL(63, 12)	/* word 0 */
+#define VTD_FRCD_INDEX		GENMASK_ULL(63, 48)
+#define VTD_FRCD_SID		GENMASK_ULL(15, 0)	/* word 1 */
+#define VTD_FRCD_T2		BIT_ULL(28)
+#define VTD_FRCD_REASON		GENMASK_ULL(39, 32)
+#define VTD_FRCD_T1		BIT_ULL(62)
+#define VTD_FRCD_F		BIT_ULL(63)
+
+/* 7: reasons of faults of interrupts */
+#define VTD_REASON_IR_FIRST	0x20
+#define VTD_REASON_IR_LAST	0x2f
+
+/* 11.4, IRTA_REG: interrupt-remapping table address */
+#define VTD_IRTA_S		GENMASK_ULL(3, 0)
+#define VTD_IRTA_EIME		BIT_ULL(11)
+#define VTD_IRTA_ADDR		GENMASK_ULL(63, 12)
+
+/* 5.1: entries are two words; the driver's table is as large as can be */
+#define VTD_IRTE_WORDS		2
+#define VTD_IRTE_MAX		65536
+
+/* 9.10: entry of an interrupt that is remapped. Word 0: */
+#define VTD_IRTE_PRESENT	BIT_ULL(0)
+#define VTD_IRTE_FPD		BIT_ULL(1)
+#define VTD_IRTE_LOGICAL	BIT_ULL(2)
+#define VTD_IRTE_DELIVERY	GENMASK_ULL(7, 5)
+#define VTD_IRTE_POSTED		BIT_ULL(15)
+#define VTD_IRTE_VECTOR		GENMASK_ULL(23, 16)
+#define VTD_IRTE_DST		GENMASK_ULL(63, 32)
+#define VTD_IRTE_DST_XAPIC	GENMASK_ULL(47, 40)	/* EIME clear */
+#define VTD_IRTE_RSVD_XAPIC	(GENMASK_ULL(63, 48) | GENMASK_ULL(39, 32))
+#define VTD_IRTE_RSVD_0		(GENMASK_ULL(31, 24) | GENMASK_ULL(15, 12))
+#define VTD_IRTE_RSVD_1		GENMASK_ULL(63, 20)
+enum vtd_delivery {
+	VTD_DELIVERY_FIXED	= 0,
+	VTD_DELIVERY_LOWEST	= 1,
+};
+
+/* 9.11: entry of an interrupt that is posted */
+#define VTD_POSTED_ADDR_LOW	GENMASK_ULL(63, 38)	/* word 0: 31 to 6 */
+#define VTD_POSTED_ADDR_HIGH	GENMASK_ULL(63, 32)	/* word 1: 63 to 32 */
+#define VTD_POSTED_RSVD_0	(GENMASK_ULL(37, 24) | GENMASK_ULL(13, 12) | \
+				 GENMASK_ULL(7, 2))
+#define VTD_POSTED_RSVD_1	GENMASK_ULL(31, 20)
+
+/* 9.12: posted-interrupt descriptor, which the hardware writes to */
+#define VTD_PID_SIZE		64
+#define VTD_PID_CONTROL		32			/* offset of the word */
+#define VTD_PID_NV		GENMASK_ULL(23, 16)	/* notification vector */
+
+/* Not VT-d's: destinations of xAPIC mode, members of an x2APIC cluster */
+#define VTD_XAPIC_BROADCAST	0xff
+#define VTD_X2APIC_CLUSTER	GENMASK_ULL(31, 16)
+#define VTD_X2APIC_MEMBERS	GENMASK_ULL(15, 0)
+#define VTD_X2APIC_SIZE		16
+
+/* The first vectors are the processor's exceptions. */
+#define VTD_VECTOR_FIRST	32
+
 /**
  * vtd_domain_ids - number of domain ids that a unit implements
  * @cap: its capability register (11.4.2, ND)
@@ -139,6 +223,26 @@ static inline unsigned int vtd_paging_levels(unsigned int aw)
 static inline size_t vtd_pasid_directory_size(u64 word)
 {
 	return sizeof(u64) << (7 + FIELD_GET(VTD_SM_CTX_PDTS, word));
+}
+
+/**
+ * vtd_irt_entries - number of entries of an interrupt-remapping table
+ * @irta: its address register (11.4, IRTA_REG)
+ */
+static inline unsigned int vtd_irt_entries(u64 irta)
+{
+	return 2U << FIELD_GET(VTD_IRTA_S, irta);
+}
+
+/**
+ * vtd_posted_descriptor - address of a posted-interrupt descriptor
+ * @low: word 0 of a posted entry
+ * @high: word 1 of it
+ */
+static inline u64 vtd_posted_descriptor(u64 low, u64 high)
+{
+	return (high & VTD_POSTED_ADDR_HIGH) |
+	       FIELD_GET(VTD_POSTED_ADDR_LOW, low) << 6;
 }
 
 #endif /* VTD_TAKEOVER_FORMAT_H */

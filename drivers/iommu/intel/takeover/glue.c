@@ -21,10 +21,12 @@
 #include <linux/pci.h>
 #include <linux/processor.h>
 #include <linux/slab.h>
+#include <linux/timex.h>
 #include <linux/uaccess.h>
 
 #include <asm/early_ioremap.h>
 #include <asm/iommu.h>
+#include <asm/irq_vectors.h>
 
 #include "../iommu.h"
 #include "../../iommu-pages.h"
@@ -162,7 +164,7 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
 			   MAX_AGAW_PFN_WIDTH);
 }
 
-/* env.h: domain ids and memory */
+/* env.h: ids, indices and memory */
 
 void vtd_reserve_did(struct takeover_unit *unit, u16 did)
 {
@@ -180,6 +182,13 @@ int vtd_new_did(struct takeover_unit *unit)
 	set_bit(did, iommu->domain_ids);
 	return did;
 }
+
+#ifdef CONFIG_IRQ_REMAP
+void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index)
+{
+	set_bit(index, to_iommu(unit)->ir_table->bitmap);
+}
+#endif
 
 void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp)
 {
@@ -326,7 +335,9 @@ int vtd_visit_reserved(struct takeover_unit *unit, vtd_reserved_fn fn,
  * @regs: its registers, mapped early
  *
  * In a kdump kernel that finds translation on, the driver has to run and has
- * to use the mode that it finds, whatever the command line says.
+ * to use the mode that it finds, whatever the command line says. Interrupt
+ * remapping that is found on alone asks nothing of the driver of translation;
+ * its table is adopted also when translation is not.
  */
 void __init intel_takeover_detect(void __iomem *regs)
 {
@@ -341,26 +352,29 @@ void __init intel_takeover_detect(void __iomem *regs)
 			    dmar_readq(regs + DMAR_ECAP_REG),
 			    readl(regs + DMAR_GSTS_REG),
 			    dmar_readq(regs + DMAR_RTADDR_REG));
-	if (!policy.found)
-		return;
-
-	if (takeover_mode == TAKEOVER_OFF) {
+	if (policy.found && takeover_mode == TAKEOVER_OFF) {
 		pr_warn_once("intel_iommu_takeover=off: translation of the crashed kernel will be switched off\n");
-		return;
+		policy.found = false;
 	}
+	if (!policy.found && !policy.remaps)
+		return;
 
-	if (!takeover_policy.found) {
+	if (!takeover_policy.found && !takeover_policy.remaps) {
 		ret = takeover_oldmem_learn(elfcorehdr_addr);
 		if (ret)
 			pr_warn("no map of the old RAM in the ELF core header at %#llx (%d)\n",
 				elfcorehdr_addr, ret);
+	}
+	if (policy.found && !takeover_policy.found)
 		pr_info("mode %s: the crashed kernel left translation on\n",
 			takeover_mode == TAKEOVER_BLOCK ? "block" : "adopt");
-	}
+	takeover_policy = policy;
+	if (!policy.found)
+		return;
+
 	if (refused)
 		pr_warn("the IOMMU driver runs although it is off by default or by the command line: DMA is in flight through it. intel_iommu_takeover=off switches translation off\n");
 
-	takeover_policy = policy;
 	no_iommu = 0;
 	dmar_disabled = 0;
 	intel_iommu_sm = policy.scalable;
@@ -384,7 +398,7 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 {
 	struct glue_unit *unit;
 
-	if (!takeover_policy.found)
+	if (!takeover_policy.found && !takeover_policy.remaps)
 		return 0;
 
 	unit = kzalloc(sizeof(*unit), GFP_KERNEL);
@@ -401,6 +415,7 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 	unit->core.name = iommu->name;
 	unit->core.cap = iommu->cap;
 	unit->core.ecap = iommu->ecap;
+	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
 	takeover_snapshot(&unit->core);
 	iommu->takeover = &unit->core;
 	return 0;
@@ -425,7 +440,8 @@ void intel_takeover_free_unit(struct intel_iommu *iommu)
  */
 bool intel_takeover_active(struct intel_iommu *iommu)
 {
-	return iommu->takeover && iommu->takeover->state != TAKEOVER_IDLE;
+	return takeover_policy.found && iommu->takeover &&
+	       iommu->takeover->state != TAKEOVER_IDLE;
 }
 
 /**
@@ -474,6 +490,77 @@ bool intel_takeover_keeps_on(void)
 	default:
 		return takeover_policy.found;
 	}
+}
+
+/* takeover.h: interrupts, and waiting for the hardware */
+
+#ifdef CONFIG_IRQ_REMAP
+/**
+ * intel_takeover_adopt_irtes - fill a unit's interrupt table from the old one
+ * @iommu: unit that was found remapping, with its empty table allocated
+ * @eim: its table will be in x2APIC mode
+ *
+ * A unit that is plugged in when the kernel has booted holds nothing of the
+ * crashed kernel, and what reads old memory is gone by then.
+ *
+ * Return: 0, or an errno with the table's interrupts blocked.
+ */
+int __ref intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim)
+{
+	if (!iommu->takeover || system_state >= SYSTEM_FREEING_INITMEM)
+		return -ENODEV;
+	return takeover_adopt_irtes(iommu->takeover,
+				    (u64 *)iommu->ir_table->base, eim);
+}
+#endif
+
+/**
+ * intel_takeover_keeps_remapping - set interrupt remapping up when told not to?
+ *
+ * Hardware that remaps blocks interrupts in compatibility format. Those of
+ * this kernel would not arrive if it did not remap as well.
+ */
+bool __init intel_takeover_keeps_remapping(void)
+{
+	if (!takeover_policy.remaps || takeover_mode == TAKEOVER_OFF)
+		return false;
+	pr_warn("interrupts are remapped although the command line says otherwise: the crashed kernel left remapping on, which blocks all others. intel_iommu_takeover=off leaves them blocked\n");
+	return true;
+}
+
+/**
+ * intel_takeover_stop_queue - switch the old invalidation queue off
+ * @iommu: unit
+ *
+ * Return: false if that is the driver's to do.
+ */
+bool intel_takeover_stop_queue(struct intel_iommu *iommu)
+{
+	if (!iommu->takeover)
+		return false;
+
+	takeover_stop_queue(iommu->takeover);
+	iommu->gcmd &= ~DMA_GCMD_QIE;
+	return true;
+}
+
+/**
+ * intel_takeover_gives_up - has the driver waited long enough for a unit?
+ * @iommu: unit
+ * @since: when it began to wait
+ *
+ * A kdump kernel that panics saves no dump. It goes on without what a broken
+ * unit did not do, and begins early: there may be many such waits.
+ */
+bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
+{
+	if (!takeover_policy.found && !takeover_policy.remaps)
+		return false;
+	if (get_cycles() - since < DMAR_OPERATION_TIMEOUT / 10)
+		return false;
+	pr_err("%s: no answer from the hardware, going on without\n",
+	       iommu->name);
+	return true;
 }
 
 /* takeover.h: devices */

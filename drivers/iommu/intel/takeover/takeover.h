@@ -7,6 +7,7 @@
 #ifndef VTD_TAKEOVER_H
 #define VTD_TAKEOVER_H
 
+#include <linux/errno.h>
 #include <linux/types.h>
 
 struct device;
@@ -24,6 +25,10 @@ bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_device(struct device *dev);
 void intel_takeover_release(struct device *dev);
+int intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim);
+bool intel_takeover_keeps_remapping(void);
+bool intel_takeover_stop_queue(struct intel_iommu *iommu);
+bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
 #else
 static inline void intel_takeover_detect(void __iomem *regs) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
@@ -63,6 +68,27 @@ static inline bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus,
 }
 
 static inline bool intel_takeover_holds_device(struct device *dev)
+{
+	return false;
+}
+
+static inline int intel_takeover_adopt_irtes(struct intel_iommu *iommu,
+					     bool eim)
+{
+	return -ENODEV;
+}
+
+static inline bool intel_takeover_keeps_remapping(void)
+{
+	return false;
+}
+
+static inline bool intel_takeover_stop_queue(struct intel_iommu *iommu)
+{
+	return false;
+}
+
+static inline bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
 {
 	return false;
 }

@@ -23,6 +23,13 @@
  */
 #define COMMAND_TIMEOUT_US	1000000
 
+/*
+ * What the old kernel left in the invalidation queue is done in microseconds,
+ * or waits for a device that does not answer.
+ */
+#define DRAIN_TIMEOUT_US	100000
+#define DRAIN_POLL_US		10
+
 /**
  * takeover_parse_mode - read the value of intel_iommu_takeover=
  * @arg: the value, or NULL
@@ -59,6 +66,10 @@ static enum vtd_ttm ttm(u64 rtaddr)
  * The mode of the tables cannot be changed while translation is on (11.4.5),
  * so the driver has to run in the mode that is found. A unit without scalable
  * mode stays in legacy mode beside others that have it.
+ *
+ * Interrupt remapping is often on where translation is off. Hardware then
+ * blocks interrupts that are not in remappable format (5.1), so it has to be
+ * set up here, too.
  */
 void takeover_judge_unit(struct takeover_policy *policy, u64 cap, u64 ecap,
 			 u32 gsts, u64 rtaddr)
@@ -66,6 +77,8 @@ void takeover_judge_unit(struct takeover_policy *policy, u64 cap, u64 ecap,
 	/* No unit answers at this address. */
 	if (cap == ~0ULL && ecap == ~0ULL)
 		return;
+	if (gsts & VTD_GSTS_IRES)
+		policy->remaps = true;
 	if (!(gsts & VTD_GSTS_TES))
 		return;
 
@@ -74,12 +87,71 @@ void takeover_judge_unit(struct takeover_policy *policy, u64 cap, u64 ecap,
 		policy->scalable = true;
 }
 
+static void report_fault(const struct takeover_unit *unit,
+			 const struct takeover_fault *fault)
+{
+	u16 sid = FIELD_GET(VTD_FRCD_SID, fault->high);
+	u8 reason = FIELD_GET(VTD_FRCD_REASON, fault->high);
+	u64 what = fault->low & VTD_FRCD_ADDR;
+	const char *kind;
+
+	if (reason >= VTD_REASON_IR_FIRST && reason <= VTD_REASON_IR_LAST) {
+		kind = "interrupt";
+		what = FIELD_GET(VTD_FRCD_INDEX, fault->low);
+	} else if (fault->high & VTD_FRCD_T2) {
+		kind = fault->high & VTD_FRCD_T1 ? "atomic" : "page request";
+	} else {
+		kind = fault->high & VTD_FRCD_T1 ? "read" : "write";
+	}
+	pr_info("%s: fault the crashed kernel left: %02x:%02x.%x %s %#llx, reason %#x\n",
+		unit->name, sid >> 8, (sid & 0xff) >> 3, sid & 7, kind, what,
+		reason);
+}
+
+/*
+ * The driver clears the records before it uses the unit, and they may tell
+ * why the old kernel died. The ring begins where FRI points.
+ */
+static void keep_faults(struct takeover_unit *unit)
+{
+	unsigned int base = FIELD_GET(VTD_CAP_FRO, unit->cap) * VTD_FRCD_SIZE;
+	unsigned int number = FIELD_GET(VTD_CAP_NFR, unit->cap) + 1;
+	unsigned int first = FIELD_GET(VTD_FSTS_FRI, unit->fsts);
+	unsigned int i, reg;
+	u64 high;
+
+	unit->nr_faults = 0;
+	if (!(unit->fsts & VTD_FSTS_PPF))
+		return;
+
+	for (i = 0; i < number && unit->nr_faults < TAKEOVER_FAULTS; i++) {
+		struct takeover_fault *fault = &unit->faults[unit->nr_faults];
+
+		reg = base + (first + i) % number * VTD_FRCD_SIZE;
+		high = vtd_read64(unit, reg + sizeof(u64));
+		if (!(high & VTD_FRCD_F))
+			break;
+		fault->low = vtd_read64(unit, reg);
+		fault->high = high;
+		unit->nr_faults++;
+		report_fault(unit, fault);
+	}
+}
+
 /**
  * takeover_snapshot - keep what the old kernel left in the registers
  * @unit: unit, with its capabilities filled in
+ *
+ * The fault event is masked: it would go to an address and a vector that the
+ * old kernel chose. The driver unmasks it when it has its own handler.
  */
 void takeover_snapshot(struct takeover_unit *unit)
 {
+	vtd_write32(unit, VTD_REG_FECTL, VTD_FECTL_IM);
+	unit->fsts = vtd_read32(unit, VTD_REG_FSTS);
+	unit->irta = vtd_read64(unit, VTD_REG_IRTA);
+	keep_faults(unit);
+
 	unit->gsts = vtd_read32(unit, VTD_REG_GSTS);
 	unit->rtaddr = vtd_read64(unit, VTD_REG_RTADDR);
 	unit->state = unit->gsts & VTD_GSTS_TES ? TAKEOVER_FOUND : TAKEOVER_IDLE;
@@ -127,12 +199,12 @@ void takeover_adopt(struct takeover_unit *unit, u64 *root,
 }
 
 /* Called with the registers locked. */
-static int await_status(struct takeover_unit *unit, u32 bit)
+static int await_status(struct takeover_unit *unit, u32 bit, bool set)
 {
 	unsigned int us;
 
 	for (us = 0; us < COMMAND_TIMEOUT_US; us++) {
-		if (vtd_read32(unit, VTD_REG_GSTS) & bit)
+		if (!!(vtd_read32(unit, VTD_REG_GSTS) & bit) == set)
 			return 0;
 		udelay(1);
 	}
@@ -150,7 +222,7 @@ static int set_root(struct takeover_unit *unit, u64 rtaddr)
 	vtd_write64(unit, VTD_REG_RTADDR, rtaddr);
 	state = vtd_read32(unit, VTD_REG_GSTS) & ~(u32)VTD_GSTS_ONE_SHOT;
 	vtd_write32(unit, VTD_REG_GCMD, state | VTD_GCMD_SRTP);
-	ret = await_status(unit, VTD_GSTS_RTPS);
+	ret = await_status(unit, VTD_GSTS_RTPS, true);
 	vtd_unlock_registers(unit, flags);
 
 	return ret;
@@ -215,4 +287,57 @@ int takeover_install(struct takeover_unit *unit)
 	if (!again)
 		tell(unit);
 	return 0;
+}
+
+/*
+ * 6.5.2: after a queue error or a time-out no further descriptor is fetched,
+ * so that waiting for the tail would be in vain.
+ */
+static void drain_queue(struct takeover_unit *unit)
+{
+	unsigned int us;
+
+	for (us = 0; us < DRAIN_TIMEOUT_US; us += DRAIN_POLL_US) {
+		if (vtd_read32(unit, VTD_REG_FSTS) & (VTD_FSTS_IQE |
+						      VTD_FSTS_ITE))
+			return;
+		if (vtd_read32(unit, VTD_REG_IQH) ==
+		    vtd_read32(unit, VTD_REG_IQT))
+			return;
+		udelay(DRAIN_POLL_US);
+	}
+}
+
+/**
+ * takeover_stop_queue - switch the invalidation queue off
+ * @unit: unit
+ *
+ * What is left in the queue is the old kernel's, which forgot about it when it
+ * crashed. It gets a tenth of a second. Its errors are cleared last, so that
+ * the next queue starts without them.
+ *
+ * Return: 0, or -ETIMEDOUT if the unit does not let go of the queue.
+ */
+int takeover_stop_queue(struct takeover_unit *unit)
+{
+	unsigned long flags;
+	u32 state;
+	int ret = 0;
+
+	flags = vtd_lock_registers(unit);
+	if (vtd_read32(unit, VTD_REG_GSTS) & VTD_GSTS_QIES) {
+		drain_queue(unit);
+		state = vtd_read32(unit, VTD_REG_GSTS) &
+			~(u32)(VTD_GSTS_ONE_SHOT | VTD_GSTS_QIES);
+		vtd_write32(unit, VTD_REG_GCMD, state);
+		ret = await_status(unit, VTD_GSTS_QIES, false);
+	}
+	vtd_write32(unit, VTD_REG_FSTS,
+		    VTD_FSTS_IQE | VTD_FSTS_ITE | VTD_FSTS_ICE);
+	vtd_unlock_registers(unit, flags);
+
+	if (ret)
+		pr_err("%s: the unit does not let go of the invalidation queue\n",
+		       unit->name);
+	return ret;
 }

@@ -41,6 +41,19 @@ enum takeover_state {
 	TAKEOVER_DEAD,
 };
 
+/* Fault records of the old kernel that are kept. */
+#define TAKEOVER_FAULTS		8
+
+/**
+ * struct takeover_fault - a fault record, as it was found
+ * @low:	word 0
+ * @high:	word 1
+ */
+struct takeover_fault {
+	u64	low;
+	u64	high;
+};
+
 /**
  * struct takeover_unit - the takeover of one remapping unit
  * @name:	for messages
@@ -61,6 +74,14 @@ enum takeover_state {
  * @nr_tables_dropped: context tables that could not be adopted
  * @nr_flawed:	entries adopted that the unit will fault
  * @nr_reports:	lines about single entries and tables, printed or not
+ * @irta:	interrupt-remapping table address as the old kernel left it
+ * @fsts:	fault status as the old kernel left it
+ * @faults:	the first of the old kernel's fault records
+ * @nr_faults:	number of records in @faults
+ * @system_vector: first interrupt vector that this kernel keeps to itself
+ * @nr_irtes:	interrupt entries adopted
+ * @nr_irtes_dropped: present interrupt entries that were not
+ * @nr_irtes_reserved: adopted ones that have reserved bits set
  */
 struct takeover_unit {
 	const char		*name;
@@ -80,16 +101,26 @@ struct takeover_unit {
 	unsigned int		nr_tables_dropped;
 	unsigned int		nr_flawed;
 	unsigned int		nr_reports;
+	u64			irta;
+	u32			fsts;
+	struct takeover_fault	faults[TAKEOVER_FAULTS];
+	unsigned int		nr_faults;
+	unsigned int		system_vector;
+	unsigned int		nr_irtes;
+	unsigned int		nr_irtes_dropped;
+	unsigned int		nr_irtes_reserved;
 };
 
 /**
- * struct takeover_policy - what the units found translating ask of the driver
+ * struct takeover_policy - what the units, as found, ask of the driver
  * @found:	some unit translates: the driver has to run
  * @scalable:	it has to run in scalable mode
+ * @remaps:	some unit remaps interrupts: that has to go on
  */
 struct takeover_policy {
 	bool	found;
 	bool	scalable;
+	bool	remaps;
 };
 
 /* unit.c */
@@ -100,6 +131,7 @@ void takeover_snapshot(struct takeover_unit *unit);
 void takeover_adopt(struct takeover_unit *unit, u64 *root,
 		    enum takeover_mode mode);
 int takeover_install(struct takeover_unit *unit);
+int takeover_stop_queue(struct takeover_unit *unit);
 
 /* tables.c */
 int takeover_copy_tables(struct takeover_unit *unit);
@@ -113,6 +145,9 @@ bool takeover_blocks_rid(const struct takeover_unit *unit, u16 rid);
 void takeover_block_unit(struct takeover_unit *unit);
 int takeover_own_table(struct takeover_unit *unit, u16 rid);
 void takeover_map_reserved(struct takeover_unit *unit);
+
+/* irte.c */
+int takeover_adopt_irtes(struct takeover_unit *unit, u64 *table, bool eim);
 
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);

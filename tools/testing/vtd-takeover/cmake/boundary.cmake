@@ -29,7 +29,8 @@ list(LENGTH calls declared)
 if(NOT used EQUAL declared)
   message(SEND_ERROR "env.h declares ${declared} functions, the core calls ${used}")
 endif()
-# Each does one thing to hardware, memory or ids that the core has no other way to.
+# Each does one thing to hardware, memory or ids that the core has no other way to. A new one
+# needs a new thing that only the driver knows.
 if(declared GREATER 24)
   message(SEND_ERROR "env.h declares ${declared} functions: the boundary has grown wide")
 endif()

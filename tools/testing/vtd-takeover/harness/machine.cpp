@@ -107,7 +107,14 @@ u64* Machine::new_root() {
 }
 
 void Machine::note(Op op, u64 value, Did did, Rid rid) {
-    events.push_back({op, value, did, rid, watched ? *watched : 0});
+    events.push_back({op, value, did, rid, watched ? *watched : 0, 0});
+}
+
+// The queue moves by one descriptor each time somebody looks, unless an error stops it.
+u32 Machine::queue_head() {
+    if (drains && iqh != iqt && !(fsts & (VTD_FSTS_IQE | VTD_FSTS_ITE)))
+        iqh += 16;
+    return iqh;
 }
 
 bool Machine::may_allocate() { return !allocations || (*allocations)-- > 0; }
@@ -165,23 +172,47 @@ using vtd::Op;
 extern "C" {
 
 u32 vtd_read32(takeover_unit* unit, unsigned int reg) {
-    assert(reg == VTD_REG_GSTS);
-    return Machine::of(unit).gsts;
+    Machine& machine = Machine::of(unit);
+    switch (reg) {
+    case VTD_REG_GSTS:
+        return machine.gsts;
+    case VTD_REG_FSTS:
+        return machine.fsts;
+    case VTD_REG_IQH:
+        return machine.queue_head();
+    default:
+        assert(reg == VTD_REG_IQT);
+        return machine.iqt;
+    }
 }
 
 u64 vtd_read64(takeover_unit* unit, unsigned int reg) {
-    assert(reg == VTD_REG_RTADDR);
-    return Machine::of(unit).rtaddr;
+    Machine& machine = Machine::of(unit);
+    if (reg == VTD_REG_RTADDR)
+        return machine.rtaddr;
+    if (reg == VTD_REG_IRTA)
+        return machine.irta;
+    return machine.fault_records.at(reg);
 }
 
 // 11.4.4: one command at a time; the enable bits take the state that is written.
 void vtd_write32(takeover_unit* unit, unsigned int reg, u32 value) {
     Machine& machine = Machine::of(unit);
     const u32 one_shot = VTD_GSTS_ONE_SHOT;
+    const u32 kept = machine.answers ? 0 : machine.gsts & u32{VTD_GSTS_QIES};
 
+    if (reg == VTD_REG_FSTS) {
+        machine.note(Op::WriteFsts, value);
+        machine.fsts &= ~value;
+        return;
+    }
+    if (reg == VTD_REG_FECTL) {
+        machine.note(Op::WriteFectl, value);
+        return;
+    }
     assert(reg == VTD_REG_GCMD);
     machine.note(Op::WriteGcmd, value);
-    machine.gsts = (machine.gsts & one_shot & ~u32{VTD_GSTS_RTPS}) | (value & ~one_shot);
+    machine.gsts = (machine.gsts & one_shot & ~u32{VTD_GSTS_RTPS}) | (value & ~one_shot) | kept;
     if (machine.answers && (value & VTD_GCMD_SRTP))
         machine.gsts |= u32{VTD_GSTS_RTPS};
 }
@@ -195,8 +226,9 @@ void vtd_write64(takeover_unit* unit, unsigned int reg, u64 value) {
 unsigned long vtd_lock_registers(takeover_unit*) { return 0; }
 void vtd_unlock_registers(takeover_unit*, unsigned long) {}
 
-void vtd_flush_lines(const void* addr, size_t) {
+void vtd_flush_lines(const void* addr, size_t size) {
     vtd::current->note(Op::FlushLines, reinterpret_cast<uintptr_t>(addr));
+    vtd::current->events.back().size = size;
 }
 
 void vtd_flush_write_buffer(takeover_unit* unit) { Machine::of(unit).note(Op::FlushWriteBuffer); }
@@ -221,6 +253,10 @@ void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid) {
 void vtd_reserve_did(takeover_unit* unit, u16 did) { Machine::of(unit).reserved.insert({did}); }
 
 int vtd_new_did(takeover_unit* unit) { return Machine::of(unit).new_did(); }
+
+void vtd_reserve_irte(takeover_unit* unit, unsigned int index) {
+    Machine::of(unit).reserved_irtes.insert(index);
+}
 
 void* vtd_alloc_table(takeover_unit* unit, gfp_t) { return Machine::of(unit).allocate(); }
 void vtd_free_table(void* table) { vtd::current->free(table); }
@@ -247,7 +283,7 @@ int vtd_visit_reserved(takeover_unit* unit, vtd_reserved_fn fn, void* data) {
     return 0;
 }
 
-void udelay(unsigned long) {}
+void udelay(unsigned long us) { vtd::current->waited += us; }
 
 void shim_printk(const char* format, ...) {
     char line[512];

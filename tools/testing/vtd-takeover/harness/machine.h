@@ -60,6 +60,8 @@ struct Reserved {
 enum class Op {
     WriteRtaddr,
     WriteGcmd,
+    WriteFsts,
+    WriteFectl,
     FlushLines,
     FlushWriteBuffer,
     InvContext,
@@ -78,6 +80,7 @@ struct Event {
     Did did;
     Rid rid;
     u64 entry{};
+    std::size_t size{}; // of what was flushed
 };
 
 using Page = std::vector<u64>;
@@ -106,17 +109,25 @@ public:
     takeover_unit unit{};
     u32 gsts = 0;
     u64 rtaddr = 0;
-    bool answers = true;            // the unit completes its commands
-    std::optional<int> allocations; // that still succeed; nothing: all
-    std::set<Phys> poisoned;        // pages that cannot be read
+    u32 fsts = 0;
+    u64 irta = 0;
+    u32 iqh = 0, iqt = 0;
+    bool drains = true;                        // the queue's descriptors complete
+    std::map<unsigned int, u64> fault_records; // by register
+    unsigned long waited = 0;                  // microseconds that the core spent
+    bool answers = true;                       // the unit completes its commands
+    std::optional<int> allocations;            // that still succeed; nothing: all
+    std::set<Phys> poisoned;                   // pages that cannot be read
     std::set<Did> reserved;
     std::vector<Reserved> firmware; // ranges that firmware reserves for devices
+    std::set<unsigned int> reserved_irtes;
     std::vector<Event> events;
     std::vector<std::string> log;
     const u64* watched = nullptr;
     std::size_t live_tables = 0; // allocated and not freed
 
     void note(Op op, u64 value = 0, Did did = {}, Rid rid = {});
+    u32 queue_head();
     bool may_allocate();
     u64* allocate();
     void free(void* table);
