@@ -28,7 +28,7 @@ from source import DEFAULT, Source, find
 
 BUILD = CACHE / "build"
 FRAGMENT = TOP / "scripts/kernel.config"
-TAKEOVER = "CONFIG_INTEL_IOMMU_TAKEOVER=y\n"
+TAKEOVER = "CONFIG_INTEL_IOMMU_TAKEOVER=y\nCONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST=y\n"
 BZIMAGE = "arch/x86/boot/bzImage"
 STATE = ".vtd-takeover.json"
 # A build from nothing prints about this many lines; only for the percentage.

@@ -32,6 +32,7 @@
 #include "../../iommu-pages.h"
 #include "../pasid.h"
 #include "env.h"
+#include "kunit.h"
 #include "takeover.h"
 #include "unit.h"
 
@@ -699,3 +700,70 @@ static int __init quiet_blocked_endpoints(void)
 	return 0;
 }
 late_initcall_sync(quiet_blocked_endpoints);
+
+#if IS_ENABLED(CONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST)
+/**
+ * takeover_test_unit - a unit for the KUnit suites
+ * @irt: where to put the address of its interrupt table
+ *
+ * It has ids and tables, and no registers.
+ *
+ * Return: the unit, NULL if there is no memory for it.
+ */
+struct takeover_unit *takeover_test_unit(u64 **irt)
+{
+	struct intel_iommu *iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
+	struct glue_unit *unit = kzalloc(sizeof(*unit), GFP_KERNEL);
+	struct ir_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
+
+	if (!iommu || !unit || !table)
+		goto out;
+
+	/* Legacy mode with 48 bits, 256 domain ids, no device-TLBs. */
+	iommu->cap = FIELD_PREP(VTD_CAP_ND, 2) |
+		     FIELD_PREP(VTD_CAP_SAGAW, BIT(2));
+	iommu->node = NUMA_NO_NODE;
+	iommu->domain_ids = bitmap_zalloc(cap_ndoms(iommu->cap), GFP_KERNEL);
+	iommu->ir_table = table;
+	table->bitmap = bitmap_zalloc(INTR_REMAP_TABLE_ENTRIES, GFP_KERNEL);
+	table->base = iommu_alloc_pages(GFP_KERNEL, INTR_REMAP_PAGE_ORDER);
+	*irt = (u64 *)table->base;
+
+	unit->iommu = iommu;
+	unit->core.name = "test";
+	unit->core.cap = iommu->cap;
+	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
+	unit->core.adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	unit->core.confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	unit->core.root = iommu_alloc_page(GFP_KERNEL);
+	if (iommu->domain_ids && table->bitmap && table->base &&
+	    unit->core.adopted && unit->core.confined && unit->core.root)
+		return &unit->core;
+	takeover_free_test_unit(&unit->core);
+	return NULL;
+out:
+	kfree(table);
+	kfree(unit);
+	kfree(iommu);
+	return NULL;
+}
+
+/**
+ * takeover_free_test_unit - the end of such a unit
+ * @unit: unit
+ */
+void takeover_free_test_unit(struct takeover_unit *unit)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	if (unit->root)
+		iommu_free_page(unit->root);
+	if (iommu->ir_table->base)
+		iommu_free_pages(iommu->ir_table->base, INTR_REMAP_PAGE_ORDER);
+	bitmap_free(iommu->ir_table->bitmap);
+	kfree(iommu->ir_table);
+	bitmap_free(iommu->domain_ids);
+	kfree(iommu);
+	free_unit(container_of(unit, struct glue_unit, core));
+}
+#endif
