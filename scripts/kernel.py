@@ -253,7 +253,7 @@ def needed() -> None:
 def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None = None,
           jobs: int = 0) -> Path:
     """Return the bzImage of a kernel, built if it is not up to date."""
-    source = find(version, kdir)
+    source = find(version, kdir, stock)
     tree = Tree(source, "stock" if stock else "takeover")
     mark = inputs(source, stock)
     image = tree.path / BZIMAGE

@@ -24,17 +24,21 @@ TARBALLS = Path("/usr/src")
 
 @dataclass(frozen=True)
 class Known:
-    """A kernel version that the hooks were written and tested against."""
+    """A kernel version that was tested here."""
 
     tested: str
     """The exact version of the Debian package."""
     lost: frozenset[str] = frozenset()
     """Configuration symbols of kernel.config that this version does not have."""
+    hooks: bool = True
+    """The series was written for it; without, it can only be the untouched first kernel."""
 
 
 KNOWN = {
+    "6.1": Known(tested="6.1.192-2", lost=frozenset({"CONFIG_VMCORE_INFO"}), hooks=False),
     "6.12": Known(tested="6.12.117-1~deb12u1"),
 }
+HOOKED = [version for version, known in KNOWN.items() if known.hooks]
 DEFAULT = "6.12"
 
 
@@ -69,15 +73,21 @@ class Source:
         return KNOWN[self.version].lost if self.version in KNOWN else frozenset()
 
 
-def find(version: str | None = None, kdir: str | None = None) -> Source:
-    """Return the pristine source for a version, fetching it if need be, or check a KDIR."""
+def find(version: str | None = None, kdir: str | None = None, stock: bool = False) -> Source:
+    """Return the pristine source for a version, fetching it if need be, or check a KDIR.
+
+    stock: it is to stay untouched, so the hooks need not know the version.
+    """
     if version is not None and not re.fullmatch(r"\d+\.\d+", version):
         die(f"KERNEL={version}: not a kernel version like {DEFAULT}")
     if kdir:
         return _own_tree(version, Path(kdir))
     version = version or DEFAULT
     if version not in KNOWN:
-        die(f"KERNEL={version}: the hooks know {', '.join(KNOWN)} (another tree: KDIR=path)")
+        die(f"KERNEL={version}: the hooks know {', '.join(HOOKED)} (another tree: KDIR=path)")
+    if version not in HOOKED and not stock:
+        die(f"KERNEL={version}: the hooks do not know it yet, only {', '.join(HOOKED)}; "
+            "untouched it can be built with STOCK=1")
     return _packaged(version)
 
 
@@ -100,8 +110,8 @@ def _own_tree(version: str | None, path: Path) -> Source:
     short = f"{found['VERSION']}.{found['PATCHLEVEL']}"
     if version not in (None, short):
         die(f"KDIR={path} is Linux {short}, not KERNEL={version}")
-    if short not in KNOWN:
-        say(f"warning: Linux {short} is untested; the hooks know {', '.join(KNOWN)}")
+    if short not in HOOKED:
+        say(f"warning: Linux {short} is untested; the hooks know {', '.join(HOOKED)}")
     return Source(short, path, f"{short}.{found['SUBLEVEL']}", foreign=True)
 
 

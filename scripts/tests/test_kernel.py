@@ -104,6 +104,20 @@ def test_unknown_versions(version: str) -> None:
         find(version)
 
 
+def test_version_without_hooks() -> None:
+    assert [v for v in sources.KNOWN if v not in sources.HOOKED] == ["6.1"]
+    with pytest.raises(Failure, match="KERNEL=6.1: the hooks do not know it yet.*STOCK=1"):
+        find("6.1")
+
+
+def test_untouched_version_without_hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / f"linux-{sources.KNOWN['6.1'].tested}"
+    path.mkdir()
+    (tmp_path / "linux-6.12.1").mkdir()
+    monkeypatch.setattr(sources, "SRC", tmp_path)
+    assert find("6.1", stock=True).path == path
+
+
 def test_kdir(tmp_path: Path) -> None:
     path = fake.tree(tmp_path / "linux", (6, 12, 5)).path
     found = find(None, str(path))
