@@ -325,6 +325,8 @@ class Facts:
     dump: Dump
     trouble: str = ""  # why the run ended early
     sent: int = 0  # frames
+    first_log: list[str] = field(default_factory=list)  # what the kernels said on the serial line
+    crash_log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         panic = self.marks["panic"].trace

@@ -9,7 +9,7 @@ a run went well, is not decided here.
 from __future__ import annotations
 
 import json
-
+import os
 import queue
 import re
 import socket
@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import CACHE, die, run, say, which
+from emulator import QEMU, Emulator
 
-QEMU = "qemu-system-x86_64"
 INITRAMFS = Path(__file__).resolve().parent / "initramfs"
 
 # Cheap enough to be on from the start.
@@ -53,8 +53,12 @@ TRACE_PANIC = [
 ]
 
 
-class QemuDied(Exception):
-    """QEMU itself ended with an error: such a run is no result."""
+class NoResult(Exception):
+    """Something that says nothing about the kernels spoilt a run: it has to be repeated."""
+
+
+class QemuDied(NoResult):
+    """QEMU itself ended with an error."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,11 @@ class Cpio:
         return bytes(self.data) + bytes(-len(self.data) % 512)
 
 
-def initramfs(bzimage: Path, row: dict[str, str]) -> bytes:
-    """The first kernel's initramfs; inside it lie the crash kernel and a second one for it."""
+def initramfs(bzimage: Path, row: dict[str, str], detour: bool = False) -> bytes:
+    """The first kernel's initramfs; inside it lie the crash kernel and a second one for it.
+
+    detour: one more lies around it, for a kernel that only starts the first one by kexec.
+    """
     settings = "".join(f"{key}='{value}'\n" for key, value in row.items()).encode()
 
     def base() -> Cpio:
@@ -153,10 +160,13 @@ def initramfs(bzimage: Path, row: dict[str, str]) -> bytes:
         cpio.file("lib/kdump/row", settings)
         return cpio
 
-    outer = base()
-    outer.file("bzImage", bzimage.read_bytes())
-    outer.file("crash.cpio", base().image())
-    return outer.image()
+    image = base().image()
+    for name in ["crash.cpio"] + ["first.cpio"] * detour:
+        around = base()
+        around.file("bzImage", bzimage.read_bytes())
+        around.file(name, image)
+        image = around.image()
+    return image
 
 
 class Qmp:
@@ -287,14 +297,17 @@ def free_ports(count: int) -> list[int]:
 class Config:
     """What a guest is made of."""
 
-    kernel: Path
+    emulator: Emulator
+    kernel: Path  # the first one
+    crash_kernel: Path
     append: str
     row: dict[str, str]
     iommu: str
     memory: int  # bytes
-    devices: Sequence[str]  # QEMU -device values; {disk} and {net} stand for back ends
+    devices: Sequence[str]  # QEMU -device values; {disk}, {net}, {audio} stand for back ends
     disk: Path
     accel: str
+    detour: bool = False  # an ordinary kexec before the first kernel
     cpus: int = 2
 
 
@@ -305,7 +318,7 @@ class Guest:
         self.config = config
         self.folder = folder
         self.trace = folder / "trace.log"
-        first = initramfs(config.kernel, config.row)
+        first = initramfs(config.crash_kernel, config.row, config.detour)
         self.private = Path(tempfile.mkdtemp(prefix="vtd-guest-", dir="/dev/shm"))
         self.ram = self.private / "ram"
         self.wires: list[tuple[int, int]] = []
@@ -317,7 +330,8 @@ class Guest:
         # A file cannot block QEMU as a full pipe would.
         with (folder / "qemu.log").open("w") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **config.emulator.environment})
         try:
             self.wait_path(self.private / "qmp")
             self.wait_path(self.private / "serial")
@@ -340,7 +354,8 @@ class Guest:
         nets = sum("{net}" in device for device in config.devices)
         ports = free_ports(2 * nets)
         arguments = [
-            QEMU, "-nodefaults", "-no-user-config", "-display", "none",
+            config.emulator.program, *config.emulator.options,
+            "-nodefaults", "-no-user-config", "-display", "none",
             "-M", f"q35,accel={config.accel},kernel-irqchip=split,memory-backend=ram",
             "-cpu", "max", "-smp", str(config.cpus), "-m", f"{config.memory >> 20}M",
             "-object", f"memory-backend-file,id=ram,size={config.memory},"
@@ -358,6 +373,8 @@ class Guest:
         # The IOMMU comes first: devices ask for it when they are made.
         arguments += ["-device", f"intel-iommu,{config.iommu}"]
         arguments += ["-drive", f"if=none,id=disk,file={config.disk},format=raw,cache=unsafe"]
+        if any("{audio}" in device for device in config.devices):
+            arguments += ["-audiodev", "none,id=audio"]
         for device in config.devices:
             if "{net}" in device:
                 number = len(self.wires)
@@ -366,7 +383,8 @@ class Guest:
                 arguments += ["-netdev", f"socket,id=net{number},udp=127.0.0.1:{there},"
                                          f"localaddr=127.0.0.1:{here}"]
                 device = device.replace("{net}", f"net{number}")
-            arguments += ["-device", device.replace("{disk}", "disk")]
+            device = device.replace("{disk}", "disk").replace("{audio}", "audio")
+            arguments += ["-device", device]
         return arguments
 
     def wait_line(self, patterns: Iterable[str], start: int, limit: float

@@ -11,7 +11,8 @@ of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/.
 `--json FILE` writes {"schema": 1, "rows": [...]}; each row is what its result.json holds:
 
     row, kernel, flavour    name; "6.12"; "takeover" or "stock"
-    verdict                 "PASS", "FAIL", "NO RESULT" (QEMU died three times) or "SKIP"
+    verdict                 "PASS", "FAIL", "NO RESULT" (spoilt three times, or there is no
+                            first kernel) or "SKIP" (there is no such QEMU)
     fails                   names of the judgements that failed
     expected, as_measured   "clean" or a list that must be among the fails; did it fit. On our
                             kernel only for rows that ask it to fail
@@ -24,9 +25,10 @@ of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/.
         devices             [{"name", "sid", "id", "released": s or null,
                               "in_flight" | "translated" | "faulted": [[s, count], ...]}]
                             in_flight: the dead kernel's DMA, pass-through included
-    no_results              runs thrown away because QEMU died
+    no_results              runs thrown away: QEMU died, or the host was too late
     repeat, folder          the command that repeats the run; where its files are
-    date, qemu, accel, key  when, with what; what the result depends on (for --resume)
+    date, qemu, accel, key  when, with what; what the result depends on (for --resume). qemu: the
+                            version that ran the row, null if none
 """
 
 from __future__ import annotations
@@ -47,14 +49,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import emulator
 import evidence
 import scenarios
 import verdict
-from common import OUT, TOP, die, main, need, run, say
+from common import OUT, TOP, Failure, die, main, need, run, say
+from emulator import Emulator
 from evidence import Facts
-from guest import INITRAMFS, QEMU, TRACE_PANIC, Config, Guest, Mark, QemuDied, accelerator
+from guest import INITRAMFS, TRACE_PANIC, Config, Guest, Mark, NoResult, accelerator
 from scenarios import Row
 
 ATTEMPTS = 3
@@ -62,7 +66,9 @@ BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
 BUCKET = 0.1
 GSTS = 0xFED9001C
-SOURCES = ["kdump.py", "guest.py", "evidence.py", "verdict.py", "scenarios.py"]
+SOURCES = ["kdump.py", "emulator.py", "guest.py", "evidence.py", "verdict.py", "scenarios.py"]
+
+Found = TypeVar("Found")
 
 # What the host can do to a stopped guest before the panic ("edit" of a row).
 EDITS: dict[str, Callable[[Guest], None]] = {}
@@ -70,6 +76,8 @@ EDITS: dict[str, Callable[[Guest], None]] = {}
 
 @dataclass(frozen=True)
 class Kernel:
+    """The kernel that saves the dump; unless a row says otherwise it is the one that panics too."""
+
     version: str
     stock: bool
     image: Path
@@ -78,18 +86,27 @@ class Kernel:
     def flavour(self) -> str:
         return "stock" if self.stock else "takeover"
 
-    def key(self, row: Row) -> str:
+    def first(self, name: str) -> Path:
+        """The image of a row's "first_kernel", built if need be."""
+        if not name or name == "stock" and self.stock:
+            return self.image
+        import kernel  # only here and in find_kernel: --bzimage works where none can be built
+        return kernel.build(self.version if name == "stock" else name, stock=True)
+
+    def key(self, row: Row, first: Path, qemu: str) -> str:
         """What a result depends on."""
         digest = hashlib.sha256(self.image.read_bytes())
-        digest.update(row.definition().encode())
+        if first != self.image:
+            digest.update(first.read_bytes())
+        digest.update(f"{qemu} {row.definition()}".encode())
         here = Path(__file__).resolve().parent
         for path in [*(here / name for name in SOURCES), *sorted(INITRAMFS.iterdir())]:
             digest.update(path.read_bytes())
         return digest.hexdigest()[:32]
 
 
-def play(row: Row, kernel: Kernel, folder: Path) -> Facts:
-    """One run from boot to dump. Raises QemuDied; everything else becomes facts."""
+def play(row: Row, kernel: Kernel, first: Path, qemu: Emulator, folder: Path) -> Facts:
+    """One run from boot to dump. Raises NoResult; everything else becomes facts."""
     disk = folder / "disk.img"
     with disk.open("wb") as image:
         image.truncate(DISK_SIZE)
@@ -97,9 +114,12 @@ def play(row: Row, kernel: Kernel, folder: Path) -> Facts:
     nonce = f"vtd-{secrets.token_hex(8)}"
     node = next(d.node for d in row.devices if d.role == "disk")
     config = Config(
-        kernel=kernel.image, append=row.first_line(), iommu=row.iommu, memory=row.bytes,
-        row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "CRASH": row.crash_line()},
-        devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator())
+        emulator=qemu, kernel=first, crash_kernel=kernel.image, append=row.first_line(),
+        iommu=row.iommu, memory=row.bytes,
+        row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
+             "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else ""},
+        devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
+        detour=row.road == "kexec")
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
     changed: list[int] | None = None
@@ -125,10 +145,14 @@ def play(row: Row, kernel: Kernel, folder: Path) -> Facts:
     with guest.trace.open("rb") as lines:
         trace = evidence.parse_trace(lines)
     misfit = evidence.name_functions(functions, row.devices)
+    # The crash kernel's lines begin with its mark: that bears the time of its first one.
+    begin = marks["crash"].time if "crash" in marks else time.time()
     return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
                  functions=functions, misfit=misfit, old=old, crash=crash, changed=changed,
                  translating_at_end=translating, dump=evidence.read_dump(disk, folder),
-                 trouble=trouble, sent=sent)
+                 trouble=trouble, sent=sent,
+                 first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
+                 crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin])
 
 
 def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function], str]:
@@ -171,7 +195,8 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark]) -> str:
                         guest.trace.read_bytes()[marks["panic"].trace:])
     guest.cont()
     if touched:
-        return "the IOMMU was written to before the copy of RAM was taken"
+        # The guest went on while the host, busy with other things, had yet to stop it.
+        raise NoResult("the IOMMU was written to before the copy of RAM was taken")
     ends = [r"kdump: DUMP SAVED", r"kdump: DUMP LOST.*", r"Kernel panic.*"]
     at = found[0] + 1
     deadline = time.monotonic() + row.limit
@@ -252,56 +277,54 @@ def result(row: Row, kernel: Kernel, facts: Facts) -> dict[str, Any]:
     return data
 
 
-def qemu_version() -> str:
-    match = re.search(r"version (\d+\.\d+\.\d+)", run([QEMU, "--version"]).stdout)
-    return match[1] if match else "unknown"
+def attempt(what: Callable[[str], Found], asked: str) -> Found | Failure:
+    """Look for what some rows need; the others shall run without it."""
+    try:
+        return what(asked)
+    except Failure as failure:
+        return failure
 
 
-def unmet(row: Row, qemu: str) -> str:
-    """Why this row cannot run here, or nothing."""
-    match = re.fullmatch(r"qemu>=(\d+)", row.needs)
-    if row.needs and not match:
-        die(f"row {row.name}: needs = {row.needs!r} is not understood")
-    if match and int(qemu.split(".")[0]) < int(match[1]):
-        return f"needs QEMU {match[1]}, this is {qemu}"
-    return ""
-
-
-def run_row(row: Row, kernel: Kernel, resume: bool) -> dict[str, Any]:
+def run_row(row: Row, kernel: Kernel, first: Path | Failure, qemu: Emulator | Failure,
+            resume: bool) -> dict[str, Any]:
     """Run a row until there is a result; keep it in result.json."""
     folder = OUT / "kdump" / f"{kernel.version}-{kernel.flavour}" / row.name
-    qemu, key = qemu_version(), kernel.key(row)
+    flavour = " --stock" if kernel.stock else ""
+    data: dict[str, Any] = {
+        "row": row.name, "kernel": kernel.version, "flavour": kernel.flavour,
+        "repeat": f"scripts/kdump --kernel {kernel.version}{flavour} --scenario {row.name}",
+        "folder": str(folder.relative_to(TOP)), "qemu": None, "accel": accelerator(),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "key": ""}
+    if isinstance(qemu, Failure):
+        return {**data, "verdict": "SKIP", "fails": [], "no_results": 0, "why": str(qemu)}
+    if isinstance(first, Failure):
+        return {**data, "verdict": "NO RESULT", "fails": [], "no_results": 0,
+                "why": f"no first kernel: {first}"}
+    data |= {"qemu": qemu.version, "key": kernel.key(row, first, qemu.version)}
     kept = folder / "result.json"
     if resume and kept.exists():
-        data: dict[str, Any] = json.loads(kept.read_text())
-        if data["key"] == key and data["verdict"] in ("PASS", "FAIL"):
-            return {**data, "resumed": True}
-    flavour = " --stock" if kernel.stock else ""
-    data = {"row": row.name, "kernel": kernel.version, "flavour": kernel.flavour,
-            "repeat": f"scripts/kdump --kernel {kernel.version}{flavour} --scenario {row.name}",
-            "folder": str(folder.relative_to(TOP)), "qemu": qemu, "accel": accelerator(),
-            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "key": key}
-    if why := unmet(row, qemu):
-        return {**data, "verdict": "SKIP", "fails": [], "no_results": 0, "why": why}
-    died: list[str] = []
+        old: dict[str, Any] = json.loads(kept.read_text())
+        if old["key"] == data["key"] and old["verdict"] in ("PASS", "FAIL"):
+            return {**old, "resumed": True}
+    spoilt: list[str] = []
     logs: list[str] = []
-    while len(died) < ATTEMPTS:
+    while len(spoilt) < ATTEMPTS:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for number, log in enumerate(logs, 1):
             (folder / f"no-result-{number}.log").write_text(log)
         say(f"{row.name}: booting {kernel.version}-{kernel.flavour}")
         try:
-            facts = play(row, kernel, folder)
-        except QemuDied as death:
-            died.append(str(death))
+            facts = play(row, kernel, first, qemu, folder)
+        except NoResult as why:
+            spoilt.append(str(why))
             logs.append((folder / "qemu.log").read_text(errors="replace"))
-            say(f"{row.name}: no result: {death}")
+            say(f"{row.name}: no result: {why}")
             continue
-        data |= result(row, kernel, facts) | {"no_results": len(died)}
+        data |= result(row, kernel, facts) | {"no_results": len(spoilt)}
         break
     else:
-        data |= {"verdict": "NO RESULT", "fails": [], "no_results": len(died), "why": died[-1]}
+        data |= {"verdict": "NO RESULT", "fails": [], "no_results": len(spoilt), "why": spoilt[-1]}
     (folder / "disk.img").unlink(missing_ok=True)
     kept.write_text(json.dumps(data, indent=1) + "\n")
     return data
@@ -314,7 +337,7 @@ def show(data: dict[str, Any]) -> None:
     for name, judged in {**data.get("invariants", {}), **data.get("checks", {})}.items():
         print(f"  {name:9} {judged['verdict']:10} {judged['text']}")
     if data["no_results"]:
-        print(f"  QEMU died {data['no_results']} times; those runs are no result")
+        print(f"  {data['no_results']} runs before this one were spoilt; those are no result")
     if "why" in data:
         print(f"  {data['why']}")
     fails = f" ({', '.join(data['fails'])})" if data["fails"] else ""
@@ -376,10 +399,14 @@ def command() -> int:
     need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs")
     kernel = find_kernel(options.kernel, options.stock, options.bzimage)
     accelerator()
+    # Each once, before the workers start.
+    firsts = {name: attempt(kernel.first, name) for name in {r.first_kernel for r in chosen}}
+    qemus = {needs: attempt(emulator.find, needs) for needs in {r.needs for r in chosen}}
     results: list[dict[str, Any]] = []
     signal.signal(signal.SIGTERM, end_all)
     with ProcessPoolExecutor(max_workers=max(1, options.jobs)) as pool:
-        runs = [pool.submit(run_row, row, kernel, options.resume) for row in chosen]
+        runs = [pool.submit(run_row, row, kernel, firsts[row.first_kernel], qemus[row.needs],
+                            options.resume) for row in chosen]
         try:
             for number, done in enumerate(as_completed(runs), 1):
                 results.append(done.result())
@@ -410,7 +437,7 @@ def conclude(results: list[dict[str, Any]], kernel: Kernel) -> None:
     if len(results) > 1:
         counts = Counter(data["verdict"] for data in results)
         print(", ".join(f"{n} {v}" for v, n in counts.items())
-              + f", {sum(d['no_results'] for d in results)} runs repeated because QEMU died")
+              + f", {sum(d['no_results'] for d in results)} runs repeated because they were spoilt")
         for data in results:
             if not good(data):
                 print(f"  {data['verdict']} {data['row']} ({', '.join(data['fails'])}): "

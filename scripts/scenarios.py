@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common import die
+from common import Failure, die
+from emulator import wanted
 
 FILE = Path(__file__).resolve().parent / "scenarios.toml"
 
@@ -55,8 +56,17 @@ class Row:
     takeover: str | list[str]  # the same for ours; a list where failing is what is asked for
     tags: list[str] = field(default_factory=list)
     edit: str = ""  # what the host does to the stopped guest before the panic
-    needs: str = ""  # "qemu>=10"
-    faults: list[str] = field(default_factory=list)  # devices that may fault after release
+    needs: str = ""  # "qemu>=10"; emulator.py fetches a newer one where that is possible
+    # The kernel that panics: "stock", untouched, of the crash kernel's version; or a version,
+    # like "6.1", untouched as well; or nothing: the crash kernel's own image.
+    first_kernel: str = ""
+    # "panic": the first kernel was booted. "kexec": it was started by kexec -e from one like it.
+    road: str = "panic"
+    # Devices that may fault after release, and how many times at least, or nothing is shown.
+    faults: dict[str, int] = field(default_factory=dict)
+    # What a kernel must have logged, or the row is not what its name says.
+    first_says: list[str] = field(default_factory=list)
+    crash_says: list[str] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
@@ -72,6 +82,10 @@ class Row:
     def crash_line(self) -> str:
         # A kernel placed at random now and then fails to be placed at all.
         return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {self.crash}".strip()
+
+    def capture(self) -> bool:
+        """Is there a sound card, which the first kernel is to record from without end?"""
+        return any("{audio}" in qemu for device in self.devices for qemu in device.qemu)
 
     def definition(self) -> str:
         """All that makes the run what it is, for telling whether a result is still fresh."""
@@ -115,4 +129,12 @@ def load(path: Path = FILE) -> dict[str, Row]:
             die(f"row {name}: exactly one disk, please")
         if rows[name].panic not in ("nmi", "sysrq"):
             die(f"row {name}: panic is nmi or sysrq")
+        if rows[name].road not in ("panic", "kexec"):
+            die(f"row {name}: road is panic or kexec")
+        if strange := set(rows[name].faults) - {d.name for d in rows[name].devices}:
+            die(f"row {name}: faults of no device of the row: {' '.join(sorted(strange))}")
+        try:
+            wanted(rows[name].needs)
+        except Failure as failure:
+            die(f"row {name}: {failure}")
     return rows

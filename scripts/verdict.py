@@ -240,9 +240,63 @@ JUDGES: dict[str, Callable[[Facts], Verdict]] = {
 }
 
 
+def said(facts: Facts) -> Verdict:
+    """The kernels logged what shows that the row is what its name says."""
+    asked = [("first", text, facts.first_log) for text in facts.row.first_says]
+    asked += [("crash", text, facts.crash_log) for text in facts.row.crash_says]
+    missing = [f"the {which} kernel did not say {text!r}" for which, text, log in asked
+               if not any(text in line for line in log)]
+    return failed(", ".join(missing)) if missing else passed(f"{len(asked)} lines found")
+
+
+def kexec(facts: Facts) -> Verdict:
+    """An ordinary kexec switches translation off and on again, as stock was seen to do."""
+    ready = facts.marks.get("ready", facts.marks["panic"]).trace
+    seen = [s.value for s in facts.trace.switches if s.at < ready]
+    text = f"translation went {', '.join('on' if value else 'off' for value in seen) or 'nowhere'}"
+    if any("DMAR: takeover:" in line for line in facts.first_log):
+        return failed(f"{text}; the takeover spoke up in a kernel that is no kdump kernel")
+    return passed(text) if seen == [1, 0, 1] else failed(f"{text}; stock: on, off, on")
+
+
+# The kernel's own limit on what it says about faults, and the words of such a line.
+FAULT_BURST, FAULT_SECONDS, FAULT_LINE = 10, 5, "DMAR: [DMA"
+
+
+def early_map(facts: Facts) -> Verdict:
+    """Devices whose driver maps before it resets them: in flight till then, then held off.
+
+    What they still do after their release must fault, and must not flood the log.
+    """
+    texts = []
+    for device, least in facts.row.faults.items():
+        sid = next((f.sid for f in facts.functions if f.device and f.device.name == device), None)
+        if sid is None or sid not in facts.releases or facts.root is None:
+            return failed(f"{device} was never released")
+        flying = sum(d.sid == sid and d.at > facts.root.at for d in facts.in_flight())
+        faults = sum(f.sid == sid and facts.released(sid, f.at) and f.at < facts.end
+                     for f in facts.trace.faults)
+        texts.append(f"{facts.who(sid)}: {flying} DMA in flight until its release, {faults} "
+                     "faults after it")
+        if not flying or faults < least:
+            return failed(f"{texts[-1]}: the row does not show what it is for")
+    lines = sum(FAULT_LINE in line for line in facts.crash_log)
+    seconds = facts.seconds(facts.marks["end"].time)
+    bound = FAULT_BURST * (1 + int(seconds / FAULT_SECONDS))
+    texts.append(f"{lines} lines about faults in {seconds:.0f} s, at most {bound}")
+    return passed("; ".join(texts)) if lines <= bound else failed("; ".join(texts))
+
+
 def judge(facts: Facts) -> dict[str, Verdict]:
-    """All judgements, the invariants first."""
-    return {name: judgement(facts) for name, judgement in JUDGES.items()}
+    """All judgements, the invariants first, and those that only some rows ask for last."""
+    verdicts = {name: judgement(facts) for name, judgement in JUDGES.items()}
+    if facts.row.first_says or facts.row.crash_says:
+        verdicts["said"] = said(facts)
+    if facts.row.road == "kexec":
+        verdicts["kexec"] = kexec(facts)
+    if facts.row.faults:
+        verdicts["early map"] = early_map(facts)
+    return verdicts
 
 
 def failures(verdicts: dict[str, Verdict]) -> list[str]:

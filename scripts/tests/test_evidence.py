@@ -11,7 +11,7 @@ import evidence
 import scenarios
 from common import Failure
 from evidence import Span
-from guest import Cpio, ram_offset
+from guest import Cpio, initramfs, ram_offset
 
 GIB = 1 << 30
 
@@ -96,6 +96,17 @@ def test_cpio() -> None:
     assert image.count(b"070701") == 4  # two folders, the file, the trailer
 
 
+def test_initramfs_lie_in_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cpio, "program", lambda self, name: None)
+    kernel = tmp_path / "bzImage"
+    kernel.write_bytes(b"the crash kernel's image")
+    plain = initramfs(kernel, {"DISK": "sda"})
+    around = initramfs(kernel, {"DISK": "sda"}, detour=True)
+    assert plain.count(kernel.read_bytes()) == 1 and around.count(kernel.read_bytes()) == 2
+    assert plain in around and b"first.cpio\0" in around and b"first.cpio\0" not in plain
+    assert plain.count(b"DISK='sda'") == 2
+
+
 def test_rows_are_well_formed() -> None:
     rows = scenarios.load()
     cells = [name for name, row in rows.items() if "cells" in row.tags]
@@ -103,15 +114,20 @@ def test_rows_are_well_formed() -> None:
     assert 6 <= sum("check" in row.tags for row in rows.values()) <= 10
     assert rows["mem-6g"].bytes == 6 * GIB
     for row in rows.values():
-        assert "'" not in row.crash_line() + row.kexec  # they end up in shell quotes
+        # They end up in shell quotes.
+        assert "'" not in row.first_line() + row.crash_line() + row.kexec
         assert row.stock == "clean" or row.stock
+        # No row of `check` may need a second kernel or a download.
+        assert "check" not in row.tags or not (row.first_kernel or row.needs)
 
 
 def test_bad_rows_are_refused(tmp_path: Path) -> None:
     text = scenarios.FILE.read_text()
     bad = tmp_path / "rows.toml"
     for extra in ('[row.x]\ndevices = ["floppy", "ahci"]\n', '[row.x]\ncolour = 1\n',
-                  '[row.x]\npanic = "loud"\n', '[row.x]\ndevices = ["e1000e"]\n',
+                  '[row.x]\npanic = "loud"\n', '[row.x]\nroad = "long"\n',
+                  '[row.x]\nneeds = "luck"\n', '[row.x]\nfaults = {nvme = 1}\n',
+                  '[row.x]\ndevices = ["e1000e"]\n',
                   '[row.cmd-dma-dma]\n'):
         bad.write_text(text + extra)
         with pytest.raises(Failure, match="row"):

@@ -17,6 +17,7 @@ import kdump
 import scenarios
 import verdict
 from common import Failure
+from emulator import Emulator
 from evidence import Dump, Facts, Function, Span
 from guest import Mark
 
@@ -281,8 +282,81 @@ def test_choice_of_rows() -> None:
         kdump.choose(rows, [], ["nonsense"])
 
 
-def test_needs() -> None:
-    row = scenarios.load()["dev-nvme"]
-    assert kdump.unmet(row, "7.2.1") == ""
-    new = dataclasses.replace(row, needs="qemu>=10")
-    assert kdump.unmet(new, "7.2.1") and not kdump.unmet(new, "10.0.0")
+def test_row_without_its_qemu_or_first_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                              ) -> None:
+    monkeypatch.setattr(kdump, "accelerator", lambda: "tcg")
+    row = scenarios.load()["iommu-x2apic"]
+    kernel = kdump.Kernel("6.12", True, tmp_path)
+    data = kdump.run_row(row, kernel, tmp_path, Failure("offline"), False)
+    assert (data["verdict"], data["why"], data["qemu"]) == ("SKIP", "offline", None)
+    assert kdump.good(data)
+    data = kdump.run_row(row, kernel, Failure("no package"), Emulator("qemu", "10.0.2"), False)
+    assert data["verdict"] == "NO RESULT" and "no package" in data["why"]
+    assert not kdump.good(data)
+
+
+def test_result_depends_on_both_kernels_and_on_qemu(tmp_path: Path) -> None:
+    row = scenarios.load()["cmd-dma-dma"]
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_text("1")
+    theirs.write_text("2")
+    kernel = kdump.Kernel("6.12", False, ours)
+    key = kernel.key(row, theirs, "10.0.2")
+    others = [kernel.key(row, ours, "10.0.2"), kernel.key(row, theirs, "7.2.22"),
+              kernel.key(dataclasses.replace(row, road="kexec"), theirs, "10.0.2")]
+    theirs.write_text("3")
+    others.append(kernel.key(row, theirs, "10.0.2"))
+    assert len({key, *others}) == 5
+
+
+def test_first_kernel() -> None:
+    image = Path("bzImage")
+    assert kdump.Kernel("6.12", False, image).first("") == image
+    assert kdump.Kernel("6.12", True, image).first("stock") == image
+
+
+def test_said() -> None:
+    run = facts()
+    run.row = dataclasses.replace(run.row, first_says=["in x2apic mode"], crash_says=["xapic"])
+    run.first_log, run.crash_log = ["1.0 DMAR-IR: in x2apic mode"], ["nothing"]
+    judged = verdict.judge(run)["said"]
+    assert judged.verdict == "fail" and "the crash kernel" in judged.text
+    run.crash_log.append("in xapic mode")
+    assert judge(run)["said"] == "pass"
+    assert "said" not in judge(facts())
+
+
+def test_ordinary_kexec() -> None:
+    def road(story: str, *log: str) -> dict[str, str]:
+        run = facts(story)
+        run.first_log = list(log)
+        run.row = dataclasses.replace(run.row, road="kexec")
+        run.marks["ready"] = run.marks["panic"]
+        return judge(run)
+
+    on = "vtd_dmar_enable enable 1"
+    assert road(GOOD.replace(on, f"{on}\n{OFF}\n{on}"))["kexec"] == "pass"
+    assert road(GOOD.replace(on, f"{on}\n{OFF}\n{on}"),
+                "DMAR: takeover: mode adopt")["kexec"] == "fail"
+    assert road(GOOD)["kexec"] == "fail"  # it stayed on
+    assert road(f"{GOOD}{OFF}\n{on}")["kexec"] == "fail"  # too late
+    assert "kexec" not in judge(facts())
+
+
+def test_driver_that_maps_before_it_resets() -> None:
+    def early(lines: int, put: dict[str, str], least: int = 1) -> verdict.Verdict:
+        run = facts(put=put)
+        run.row = dataclasses.replace(run.row, faults={"e1000e": least})
+        run.crash_log = ["DMAR: [DMA Write NO_PASID] Request device [00:01.0]"] * lines
+        judged = verdict.judge(run)
+        assert judged["FRESH"].verdict == "pass"
+        return judged["early map"]
+
+    after = {"RELEASED": fault(NIC)}
+    assert early(3, after).verdict == "pass"
+    assert "1 faults after it; 3 lines" in early(3, after).text
+    assert early(1000, after).verdict == "fail"
+    assert early(0, {}).verdict == "fail"  # it never faulted: nothing is shown
+    assert early(0, {}, least=0).verdict == "pass"
+    assert early(3, {**after, translate(0xFFFFF020, 0x5000020): "NONE"}).verdict == "fail"
+    assert "early map" not in judge(facts())
