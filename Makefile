@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump series core lint check check-all clean
+.PHONY: help kernel kdump series core kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -39,6 +39,9 @@ series: ## write the patches to out/series-VERSION (KERNEL, KDIR, SIGNOFF='Name 
 
 core: ## compile the core in userspace and run its tests
 	@$S/check.py --only core
+
+kunit: ## boot the kernel and let it test its tables and formats
+	@$S/check.py --only kunit
 
 lint: ## hooks, patches, scripts and documents, without running them (KERNEL, KDIR)
 	@$S/lint.py $(WHICH)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the tests: what `make check` and `make check-all` stand for.
 
-Four parts: lint, the scripts' own tests, the core in userspace, rows in QEMU. A check that ran
-nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/vtd-takeover and
-scenarios.toml; here they are only started and counted.
+Five parts: lint, the scripts' own tests, the core in userspace, KUnit in the kernel, rows in QEMU.
+A check that ran nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/
+vtd-takeover, the kernel's *_test.c and scenarios.toml; here they are only started and counted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 import kernel
+import kunit
 import lint
 import scenarios
 from common import OUT, TOP, Failure, main, need, run, say, step
@@ -25,7 +26,8 @@ from source import DEFAULT
 from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
-PARTS = ("lint", "scripts", "core", "rows")
+PARTS = ("lint", "scripts", "core", "kunit", "rows")
+BOOTING = {"kunit", "rows"}
 # Rows that stock passes too, run by turns on both kernels: how long from panic to dump. The
 # bounds are ratios within one run; what they allow above 1 is the noise of an emulated machine.
 # Before the crash kernel's first line runs nothing that the takeover could make slower.
@@ -40,9 +42,11 @@ def needed(parts: list[str]) -> None:
         lint.needed()
     if "core" in parts:
         need("cmake", "ninja", "g++", "libgtest-dev")
-    if "rows" in parts:
+    if BOOTING & set(parts):
         kernel.needed()
-        need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs")
+        need("qemu-system-x86_64")
+    if "rows" in parts:
+        need("kexec", "makedumpfile", "busybox", "debugfs")
 
 
 def check_scripts(tally: Tally) -> None:
@@ -168,19 +172,26 @@ def check(parts: list[str], everything: bool) -> int:
     tally = Tally()
     needed(parts)
     build = Build(stock=False)
-    if "rows" in parts:
+    booting = bool(BOOTING & set(parts))
+    if booting:
         build.start()
     if "lint" in parts:
-        lint.lint(tally, jobs=1 if "rows" in parts else os.cpu_count() or 1)
+        lint.lint(tally, jobs=1 if booting else os.cpu_count() or 1)
     if "scripts" in parts:
         check_scripts(tally)
     if "core" in parts:
         check_core(tally)
-    if "rows" in parts:
-        # No row runs before all else is done: guests on a busy machine miss their limits.
+    if booting:
+        # No guest runs before all else is done: on a busy machine they miss their limits.
         build.join()
-        if tally.add("kernel: builds", "" if build.image else build.problem):
-            assert build.image is not None
+        tally.add("kernel: builds", "" if build.image else build.problem)
+    if "kunit" in parts and build.image:
+        try:
+            kunit.kunit(tally, DEFAULT, build.image)
+        except Failure as failure:
+            tally.add("kunit: run", str(failure))
+    if "rows" in parts:
+        if build.image:
             check_rows(tally, build.image, False, everything)
         if everything:
             try:
@@ -195,7 +206,7 @@ def check(parts: list[str], everything: bool) -> int:
 
 
 def command() -> int:
-    """Entry point of `make check`, `make check-all` and `make core`."""
+    """Entry point of `make check`, `make check-all`, `make core` and `make kunit`."""
     parser = argparse.ArgumentParser(description="Run the tests and count them.")
     parser.add_argument("--all", action="store_true",
                         help="every row, also on the stock kernel; keeps fresh results")

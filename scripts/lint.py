@@ -34,10 +34,13 @@ WARNING = re.compile(r"^(?:\./)?([\w./-]+):(?:\d+:)*\s*((?:warning|error):.*)$")
 SPHINX = re.compile(r'Unknown (?:directive type|interpreted text role) "'
                     r'(?:toctree|kernel-doc|ref|doc|c:\w+)"')
 # Other ways to configure the finished series: it must build there too.
+NO_TESTS = "CONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST=n\n"
 VARIANTS = {
-    "takeover switched off": "CONFIG_INTEL_IOMMU_TAKEOVER=n\n",
-    "interrupt remapping switched off": "CONFIG_IRQ_REMAP=n\n",
+    "its tests switched off": NO_TESTS,
+    "takeover switched off": "CONFIG_INTEL_IOMMU_TAKEOVER=n\n" + NO_TESTS,
+    "interrupt remapping switched off": "CONFIG_IRQ_REMAP=n\n" + NO_TESTS,
     "interrupt remapping without INTEL_IOMMU":
+        NO_TESTS +
         "CONFIG_INTEL_IOMMU=n\nCONFIG_INTEL_IOMMU_TAKEOVER=n\nCONFIG_INTEL_IOMMU_SVM=n\n"
         "CONFIG_INTEL_IOMMU_DEBUGFS=n\nCONFIG_INTEL_IOMMU_DEFAULT_OFF=n\nCONFIG_IRQ_REMAP=y\n",
 }
@@ -149,10 +152,11 @@ def warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int) -> Count
         return Counter(json.loads(kept.read_text()))
     tree.prepare()
     tree.apply(files)
-    # The takeover's own symbol comes with one of the patches; it cannot survive before that.
-    name = symbol(TAKEOVER)
-    known = any(f"config {name.removeprefix('CONFIG_')}\n" in text for text in files.values())
-    tree.configure(wanted, files, () if known else [name])
+    # The takeover's own symbols come with some of the patches; they cannot survive before that.
+    texts = "".join(files.values())
+    names = [symbol(line) for line in TAKEOVER.splitlines()]
+    tree.configure(wanted, files, [name for name in names
+                                   if f"config {name.removeprefix('CONFIG_')}\n" not in texts])
     # Only what is compiled can warn: an object of an earlier, unfinished run must not hide it.
     for pattern in ("*.o", ".*.cmd"):
         for left in (tree.path / "drivers/iommu/intel").rglob(pattern):

@@ -243,6 +243,7 @@ static struct kunit_suite format_suite = {
 	.name = "vtd_takeover_format",
 	.test_cases = format_cases,
 };
+
 kunit_test_suite(format_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the VT-d takeover's format.h");

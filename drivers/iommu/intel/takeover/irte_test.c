@@ -159,6 +159,7 @@ static struct kunit_suite __refdata irte_suite = {
 	.exit = takeover_kunit_exit,
 	.test_cases = irte_cases,
 };
+
 kunit_test_init_section_suite(irte_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the VT-d takeover's irte.c");

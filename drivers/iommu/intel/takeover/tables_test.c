@@ -207,6 +207,7 @@ static struct kunit_suite __refdata tables_suite = {
 	.exit = takeover_kunit_exit,
 	.test_cases = tables_cases,
 };
+
 kunit_test_init_section_suite(tables_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the VT-d takeover's tables.c and block.c");
