@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from acpi import RMRR
 from common import run
 from guest import Mark, ram_offset
 from scenarios import Device, Row
+from stray import NAME as EDU, Access
 
 PAGE = 4096
 LOW = 1 << 20  # the crash kernel gets the RAM below 1 MiB as well
@@ -92,6 +94,11 @@ class Trace:
     resets: list[Point] = field(default_factory=list)  # of an e1000e
     # What an e1000e said it writes: addresses as the device sees them.
     rings: list[tuple[Point, int]] = field(default_factory=list)  # address, length
+    # An e1000e's next receive descriptor: it is asked for whatever becomes of the read.
+    attempts: list[Point] = field(default_factory=list)
+    silent: list[Point] = field(default_factory=list)  # faults not recorded; nobody says whose
+    # A requester's accesses go through the IOMMU (1) or past it (0) from here on.
+    ways: list[tuple[Point, int]] = field(default_factory=list)
 
     def translating(self, at: int) -> bool:
         """Was translation on just after this place in the log?"""
@@ -112,6 +119,7 @@ FAULT = re.compile(r"sid 0x(\w+) fault (\d+) addr 0x(\w+) write (\d)")
 CONTEXT = re.compile(r"context invalidate devices sid 0x(\w+) fmask 0x(\w+)")
 BUFFER = re.compile(r"buffer #\d+, addr: 0x(\w+), offset: (\d+), from: \S+ length: (\d+)")
 RING = re.compile(r"ring #\d+, PA: 0x(\w+), length: (\d+)")
+WAY = re.compile(r"Device (\w\w):(\w\w)\.(\w) switching address space \(iommu enabled=(\d)\)")
 
 
 def parse_trace(lines: Iterable[bytes]) -> Trace:
@@ -144,6 +152,15 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
     def ring(at: int, time: float, text: str) -> None:
         if match := RING.search(text):
             trace.rings.append((Point(at, time, number(match[1])), int(match[2])))
+            trace.attempts.append(Point(at, time, number(match[1])))
+
+    def way(at: int, time: float, text: str) -> None:
+        if match := WAY.match(text):
+            sid = number(match[1]) << 8 | number(match[2]) << 3 | number(match[3])
+            trace.ways.append((Point(at, time, sid), int(match[4])))
+
+    def silent(at: int, time: float, _: str) -> None:
+        trace.silent.append(Point(at, time, 0))
 
     def flush_all(at: int, time: float, _: str) -> None:
         trace.flushes.append(Point(at, time, ALL))
@@ -159,6 +176,8 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "vtd_iotlb_page_hit": tag,
         "vtd_iotlb_page_update": tag,
         "vtd_dmar_fault": fault,
+        "vtd_fault_disabled": silent,
+        "vtd_switch_address_space": way,
         "vtd_dmar_enable": point(trace.switches, re.compile(r"enable (\d)")),
         "vtd_reg_dmar_root": point(trace.roots, HEX),
         "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
@@ -327,6 +346,7 @@ class Facts:
     sent: int = 0  # frames
     first_log: list[str] = field(default_factory=list)  # what the kernels said on the serial line
     crash_log: list[str] = field(default_factory=list)
+    accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
 
     def __post_init__(self) -> None:
         panic = self.marks["panic"].trace
@@ -337,8 +357,15 @@ class Facts:
         for function in self.functions:  # an alias hides nothing that has a function there
             if function.device:
                 self.by_sid[function.sid] = function
+        self.blocked = self._sids(self.row.blocked)
+        self.faulting = self._sids(self.row.faulting)
+        # Requesters whose DMA in flight the row means to end: nobody else may feel it.
+        self.hurt = self.blocked | self.faulting
         self.releases = self._releases()
         self.dmas = self._dmas()
+
+    def _sids(self, names: Sequence[str]) -> set[int]:
+        return {f.sid for f in self.functions if f.device and f.device.name in names}
 
     def _releases(self) -> dict[int, Point]:
         """Per requester: the first context-cache invalidation of that very requester after
@@ -371,11 +398,29 @@ class Facts:
                     continue
                 if self.released(card.sid, point.at):
                     continue
-                if card.domain == "identity" or not self.trace.translating(point.at):
+                past = card.domain == "identity" and not self.cut_off(card.sid, point.at)
+                if past or not self.trace.translating(point.at):
                     window += [Dma(point.at, point.time, card.sid, a, a, True)
                                for a in pages(point.value, length)]
             window.sort()
         return window
+
+    def bypassing(self, sid: int, at: int) -> bool:
+        """Do a requester's accesses go past the IOMMU, by what QEMU said last?"""
+        said = [on for point, on in self.trace.ways if point.value == sid and point.at <= at]
+        return bool(said) and not said[-1]
+
+    def ended(self, sid: int, at: int) -> bool:
+        """Is this after the new root, of a requester whose DMA in flight it is to end?"""
+        return sid in self.hurt and self.root is not None and at > self.root.at
+
+    def cut_off(self, sid: int, at: int) -> bool:
+        """Is this one of those that the new root table ends, and does QEMU agree?"""
+        return self.ended(sid, at) and not self.bypassing(sid, at)
+
+    def reserved(self, address: int) -> bool:
+        """Is this the reserved memory that the row's firmware reports?"""
+        return bool(self.row.rmrr) and RMRR[0] <= address <= RMRR[1]
 
     def released(self, sid: int, at: int) -> bool:
         return sid in self.releases and at >= self.releases[sid].at
@@ -385,6 +430,8 @@ class Facts:
 
         Only where that id was seen: in-flight DMA in pass-through carries none.
         """
+        if sid in self.hurt:  # nothing was cached for it since the new root
+            return False
         release = self.releases[sid]
         old = {t.domain for t in self.trace.tags
                if t.sid == sid and self.marks["panic"].trace <= t.at < release.at}
@@ -396,7 +443,47 @@ class Facts:
         release = self.releases.get(sid)
         if release is None:
             return None
+        if sid in self.hurt:
+            return release.at
         return next((f.at for f in self.trace.flushes if f.at > release.at), self.end)
+
+    def attempted(self, sid: int) -> int:
+        """How often a requester whose DMA in flight ends with the new root still tried.
+
+        An e1000e says so itself, edu was told to; of others only recorded faults are known.
+        """
+        if self.root is None:
+            return 0
+        function = self.by_sid.get(sid)
+        if function and function.name == EDU:
+            return sum(a.master and a.begin > self.root.at for a in self.accesses)
+        cards = [f for f in self.functions if f.driver == "e1000e" and f.device]
+        if function and cards == [function]:
+            return sum(self.root.at < p.at < self.flight_end(sid) for p in self.trace.attempts)
+        return len(self.lost(sid))
+
+    def lost(self, sid: int) -> list[Fault]:
+        """Recorded faults of a requester from the new root to its release."""
+        return [f for f in self.trace.faults if f.sid == sid and self.root is not None
+                and self.root.at < f.at < self.end and not self.released(sid, f.at)]
+
+    def outcome(self, access: Access) -> str:
+        """What became of an access by the edu device: see STRAY_ENDS in scenarios.py."""
+        sid = next((f.sid for f in self.functions if f.device and f.device.name == EDU), -1)
+
+        def during(at: int) -> bool:
+            return access.begin <= at < access.end
+
+        if self.bypassing(sid, access.end):
+            return "bypassed"
+        for dma in self.trace.dmas:
+            if dma.sid == sid and during(dma.at):
+                return "reached" if dma.iova == dma.gpa == access.address else "elsewhere"
+        if any(f.sid == sid and during(f.at) for f in self.trace.faults):
+            return "loud"
+        if not access.done:
+            return "unfinished"
+        return "silent" if access.master else "off"
 
     def flight_end(self, sid: int) -> int:
         """Where a requester's old DMA ends: its release, or its driver's reset before that."""

@@ -18,12 +18,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from common import CACHE, die, run, say, which
 from emulator import QEMU, Emulator
+from qtest import Qtest
 
 INITRAMFS = Path(__file__).resolve().parent / "initramfs"
 
@@ -140,15 +142,19 @@ class Cpio:
         return bytes(self.data) + bytes(-len(self.data) % 512)
 
 
-def initramfs(bzimage: Path, row: dict[str, str], detour: bool = False) -> bytes:
+def initramfs(bzimage: Path, row: dict[str, str], detour: bool = False,
+              early: Mapping[str, bytes] | None = None) -> bytes:
     """The first kernel's initramfs; inside it lie the crash kernel and a second one for it.
 
     detour: one more lies around it, for a kernel that only starts the first one by kexec.
+    All begin with the early files: those a kernel looks for before it unpacks anything.
     """
     settings = "".join(f"{key}='{value}'\n" for key, value in row.items()).encode()
 
     def base() -> Cpio:
         cpio = Cpio()
+        for name, body in (early or {}).items():
+            cpio.file(name, body, 0o100644)
         cpio.file("dev/console", b"", 0o020600)
         cpio.program("busybox")
         cpio.entry("bin/sh", 0o120777, b"busybox")
@@ -309,6 +315,8 @@ class Config:
     accel: str
     detour: bool = False  # an ordinary kexec before the first kernel
     cpus: int = 2
+    early: Mapping[str, bytes] = field(default_factory=dict)  # files for the initramfs
+    qtest: bool = False  # a way to write to device registers
 
 
 class Guest:
@@ -318,7 +326,7 @@ class Guest:
         self.config = config
         self.folder = folder
         self.trace = folder / "trace.log"
-        first = initramfs(config.crash_kernel, config.row, config.detour)
+        first = initramfs(config.crash_kernel, config.row, config.detour, config.early)
         self.private = Path(tempfile.mkdtemp(prefix="vtd-guest-", dir="/dev/shm"))
         self.ram = self.private / "ram"
         self.wires: list[tuple[int, int]] = []
@@ -368,6 +376,9 @@ class Guest:
             "-S", "-no-reboot", "-no-shutdown",
             "-D", str(self.trace), "-msg", "timestamp=on",
         ]
+        if config.qtest:
+            arguments += ["-qtest", f"unix:{private / 'qtest'},server=on,wait=off",
+                          "-qtest-log", "none"]
         for event in TRACE_ALWAYS:
             arguments += ["-trace", event]
         # The IOMMU comes first: devices ask for it when they are made.
@@ -441,6 +452,11 @@ class Guest:
         for event in events:
             self.monitor(f"trace-event {event} on")
 
+    @cached_property
+    def qtest(self) -> Qtest:
+        """Writes to device registers from outside."""
+        return Qtest(self.private / "qtest")
+
     def register(self, address: int) -> int:
         """A 32-bit device register, read from outside."""
         return int(self.monitor(f"xp /1xw {address:#x}").split(":")[1], 0)
@@ -470,7 +486,7 @@ class Guest:
             self.frames.running.set()
         self.process.kill()
         self.process.wait()
-        for name in ("ram", "ram.before", "initrd", "qmp", "serial"):
+        for name in ("ram", "ram.before", "initrd", "qmp", "qtest", "serial"):
             (self.private / name).unlink(missing_ok=True)
         self.private.rmdir()
 

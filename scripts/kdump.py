@@ -51,8 +51,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import acpi
 import emulator
 import evidence
+import hostile
 import scenarios
 import verdict
 from common import OUT, TOP, Failure, die, main, need, run, say
@@ -60,18 +62,17 @@ from emulator import Emulator
 from evidence import Facts
 from guest import INITRAMFS, TRACE_PANIC, Config, Guest, Mark, NoResult, accelerator
 from scenarios import Row
+from stray import Edu
 
 ATTEMPTS = 3
 BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
 BUCKET = 0.1
 GSTS = 0xFED9001C
-SOURCES = ["kdump.py", "emulator.py", "guest.py", "evidence.py", "verdict.py", "scenarios.py"]
+SOURCES = ["kdump.py", "emulator.py", "guest.py", "evidence.py", "verdict.py", "scenarios.py",
+           "hostile.py", "tables.py", "stray.py", "acpi.py", "qtest.py"]
 
 Found = TypeVar("Found")
-
-# What the host can do to a stopped guest before the panic ("edit" of a row).
-EDITS: dict[str, Callable[[Guest], None]] = {}
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,28 @@ def play(row: Row, kernel: Kernel, first: Path, qemu: Emulator, folder: Path) ->
         row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
              "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else ""},
         devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
-        detour=row.road == "kexec")
+        detour=row.road == "kexec",
+        early={acpi.FILE: acpi.dmar(row.rmrr_slot)} if row.rmrr else {},
+        qtest=bool(row.edit or row.stray))
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
     changed: list[int] | None = None
+    edu: Edu | None = None
     try:
         functions, trouble = boot(guest, marks)
+        misfit = evidence.name_functions(functions, row.devices)
         old, crash = evidence.parse_iomem(line for _, line in guest.serial.lines)
+        if not trouble and (row.edit or row.stray):
+            trouble = misfit
         if not trouble:
-            trouble = crash_and_dump(guest, row, marks)
+            if row.stray:
+                edu = set_up_edu(guest, row, functions, crash)
+
+            def edit() -> None:
+                if row.edit:
+                    hostile.edit(row, guest, functions, old, crash)
+
+            trouble = crash_and_dump(guest, row, marks, edit, edu)
             guest.stop()
             marks["end"] = guest.mark()
             if "saved" in marks:
@@ -141,10 +155,11 @@ def play(row: Row, kernel: Kernel, first: Path, qemu: Emulator, folder: Path) ->
             changed = evidence.changed_pages(before, guest.ram, old, row.bytes)
         sent = guest.frames.sent if guest.frames else 0
     finally:
+        if edu:
+            edu.stop()
         guest.close()
     with guest.trace.open("rb") as lines:
         trace = evidence.parse_trace(lines)
-    misfit = evidence.name_functions(functions, row.devices)
     # The crash kernel's lines begin with its mark: that bears the time of its first one.
     begin = marks["crash"].time if "crash" in marks else time.time()
     return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
@@ -152,7 +167,18 @@ def play(row: Row, kernel: Kernel, first: Path, qemu: Emulator, folder: Path) ->
                  translating_at_end=translating, dump=evidence.read_dump(disk, folder),
                  trouble=trouble, sent=sent,
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
-                 crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin])
+                 crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
+                 accesses=edu.accesses if edu else [])
+
+
+def set_up_edu(guest: Guest, row: Row, functions: list[evidence.Function],
+               crash: list[evidence.Span]) -> Edu:
+    """The edu device, told what to read and when."""
+    places = {"rmrr": acpi.RMRR[0], "old": 16 << 20, "crash": crash[0].first + (64 << 20)}
+    orders = {when: {what: places[what] for what in ends} for when, ends in row.stray.items()}
+    edu = Edu(guest, hostile.requester("edu", functions), orders)
+    edu.enable()
+    return edu
 
 
 def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function], str]:
@@ -171,14 +197,22 @@ def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function],
     return functions, ""
 
 
-def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark]) -> str:
+def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
+                   edu: Edu | None) -> str:
     """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
     start = len(guest.serial.lines)
+    if edu:
+        edu.do("ready")
     guest.stop()
-    if row.edit:
-        EDITS[row.edit](guest)
+    try:
+        edit()
+    except Failure as failure:
+        marks["panic"] = guest.mark()
+        return f"edit: {failure}"
     marks["panic"] = guest.mark()
     guest.start_frames()
+    if edu:
+        edu.watch()
     guest.cont()
     if row.panic == "nmi":
         guest.monitor("nmi")
@@ -207,6 +241,8 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark]) -> str:
         if found[1][0] == "kdump: DUMP BEGIN":
             marks["begin"] = replace(guest.mark(), time=stamp)
         elif found[1][0] == "kdump: DUMP SAVED":
+            if edu:
+                edu.do("saved")
             marks["saved"] = guest.mark()
             return ""
         else:
@@ -392,8 +428,8 @@ def command() -> int:
             print(f"{row.name:20} {' '.join(row.tags)}")
         return 0
     chosen = choose(rows, options.scenario, options.tag)
-    if bad := [r.name for r in chosen if r.edit and r.edit not in EDITS]:
-        die(f"rows with an unknown edit: {' '.join(bad)}")
+    if bad := [why for why in map(hostile.problem, chosen) if why]:
+        die("; ".join(bad))
     # mkfs and its like live where only root usually looks.
     os.environ["PATH"] += os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
     need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs")

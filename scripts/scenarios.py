@@ -22,6 +22,13 @@ FILE = Path(__file__).resolve().parent / "scenarios.toml"
 
 # no_timer_check: the kernel's check counts timer ticks against a busy loop, and panics; a guest
 # that the host does not schedule for a moment fails it (seen once in 70 runs).
+VICTIM = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+# What the edu device can be told to read, and what may become of it: it gets there, it is
+# blocked without a fault, it faults, or the device may do no DMA at all.
+STRAY_TIMES = ("ready", "root", "saved")
+STRAY_PLACES = ("rmrr", "old", "crash")
+STRAY_ENDS = ("reached", "silent", "loud", "off")
+
 CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on ignore_loglevel "
            "no_timer_check")
 
@@ -55,7 +62,14 @@ class Row:
     stock: str | list[str]  # "clean", or the judgements that fail on the stock kernel
     takeover: str | list[str]  # the same for ours; a list where failing is what is asked for
     tags: list[str] = field(default_factory=list)
-    edit: str = ""  # what the host does to the stopped guest before the panic
+    edit: str = ""  # what the host does to the stopped guest before the panic (hostile.py)
+    victim: str = ""  # whose entry or table it edits: a device, or bus:slot.function
+    report: list[str] = field(default_factory=list)  # each matches one line of the crash kernel
+    blocked: list[str] = field(default_factory=list)  # devices whose DMA in flight must end
+    faulting: list[str] = field(default_factory=list)  # devices whose DMA in flight must fault
+    rmrr: str = ""  # device that the firmware is made to report reserved memory for (acpi.py)
+    # DMA of the edu device: {"ready", "root" or "saved": {what it reads: what becomes of it}}
+    stray: dict[str, dict[str, str]] = field(default_factory=dict)
     needs: str = ""  # "qemu>=10"; emulator.py fetches a newer one where that is possible
     # The kernel that panics: "stock", untouched, of the crash kernel's version; or a version,
     # like "6.1", untouched as well; or nothing: the crash kernel's own image.
@@ -75,6 +89,13 @@ class Row:
             die(f"row {self.name}: memory = {self.memory!r} is neither nM nor nG")
         return int(match[1]) << (20 if match[2] == "M" else 30)
 
+    @property
+    def rmrr_slot(self) -> int:
+        """The device number, on bus 0, of the device that has reserved memory."""
+        device = next(d for d in self.devices if d.name == self.rmrr)
+        match = re.search(r"\baddr=(0x[0-9a-f]+|\d+)", device.qemu[-1])
+        return int(match[1], 0) if match else die(f"device {self.rmrr} has no addr=")
+
     def first_line(self) -> str:
         return (f"{CONSOLE} unknown_nmi_panic panic=1 crashkernel={self.crashkernel} "
                 f"{self.first}").strip()
@@ -90,6 +111,31 @@ class Row:
     def definition(self) -> str:
         """All that makes the run what it is, for telling whether a result is still fresh."""
         return json.dumps(self, default=vars, sort_keys=True)
+
+
+def misuse(row: Row) -> str:
+    """What is wrong with the keys of a hostile or blocked row, or nothing."""
+    names = {d.name for d in row.devices}
+    if unknown := {*row.blocked, *row.faulting} - names:
+        return f"{', '.join(sorted(unknown))}: not among its devices"
+    if both := set(row.blocked) & set(row.faulting):
+        return f"{', '.join(sorted(both))}: both blocked and faulting"
+    if row.victim and row.victim not in names and not VICTIM.fullmatch(row.victim):
+        return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
+    if row.rmrr and row.rmrr not in names:
+        return f"rmrr: it has no device {row.rmrr}"
+    if row.stray and "edu" not in names:
+        return "stray: it has no device edu"
+    for when, orders in row.stray.items():
+        for what, end in orders.items():
+            if when not in STRAY_TIMES or what not in STRAY_PLACES or end not in STRAY_ENDS:
+                return f"stray: {when}: {what} = {end!r} is not understood"
+    for report in row.report:
+        try:
+            re.compile(report)
+        except re.error as error:
+            return f"report {report!r}: {error}"
+    return ""
 
 
 def load(path: Path = FILE) -> dict[str, Row]:
@@ -113,7 +159,11 @@ def load(path: Path = FILE) -> dict[str, Row]:
     for name, keys in data.get("row", {}).items():
         if name in raw:
             die(f"{path.name}: two rows are named {name}")
-        raw[name] = keys
+        base = keys.get("base", "")
+        if base and base not in data.get("base", {}):
+            die(f"row {name}: no such base: {base}")
+        raw[name] = {**data.get("base", {}).get(base, {}), **keys}
+        raw[name].pop("base", None)
     rows = {}
     for name, keys in raw.items():
         both = {**data["defaults"], **keys}
@@ -137,4 +187,6 @@ def load(path: Path = FILE) -> dict[str, Row]:
             wanted(rows[name].needs)
         except Failure as failure:
             die(f"row {name}: {failure}")
+        if problem := misuse(rows[name]):
+            die(f"row {name}: {problem}")
     return rows

@@ -9,6 +9,7 @@ WARY CLOSED.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from evidence import PAGE, Dma, Facts
 
 INVARIANTS = ["ON", "ALIVE", "SHIELD", "INTACT", "FRESH", "TAGS", "WARY", "CLOSED"]
 PASS, FAIL, OPEN = "pass", "fail", "not judged"
+# What the takeover says of tables that it cannot take as they are.
+COMPLAINT = re.compile(r"DMAR: takeover: .*(entry (dropped|kept)|not adopted|of the root entry)")
 
 
 class Verdict(NamedTuple):
@@ -45,6 +48,17 @@ def sample(dma: Dma) -> str:
     return f"e.g. {dma.iova:#x} -> {dma.gpa:#x}"
 
 
+def unhurt_cards(facts: Facts) -> list[int]:
+    """The network cards whose DMA in flight has to live on."""
+    return [f.sid for f in facts.functions
+            if f.device and f.device.role == "nic" and f.sid not in facts.hurt]
+
+
+def kept_reserved(facts: Facts, dma: Dma) -> bool:
+    """Is this DMA to reserved memory, which every device that has some may reach?"""
+    return dma.iova == dma.gpa and facts.reserved(dma.gpa)
+
+
 def on(facts: Facts) -> Verdict:
     """Translation is never switched off from the panic until the dump is saved."""
     panic = facts.marks["panic"].trace
@@ -63,7 +77,11 @@ def in_flight(facts: Facts) -> Verdict:
     """Without old DMA between the new root and the release a run proves nothing."""
     if facts.root is None:
         return failed("no new root table was installed: proves nothing")
-    flying = [d for d in facts.in_flight() if d.at > facts.root.at]
+    flying = [d for d in facts.in_flight() if d.at > facts.root.at and d.sid not in facts.hurt]
+    tried = {sid: facts.attempted(sid) for sid in facts.hurt}
+    if sum(tried.values()) and not unhurt_cards(facts):
+        return passed(f"after the new root, in vain: "
+                      f"{', '.join(f'{n} {facts.who(sid)}' for sid, n in tried.items() if n)}")
     if not flying:
         return failed(f"no DMA in flight after the new root ({facts.sent} frames sent): "
                       "proves nothing")
@@ -76,7 +94,8 @@ def alive(facts: Facts) -> Verdict:
     """In-flight DMA translates as the old tables say."""
     panic = facts.marks["panic"].trace
     lost = [f for f in facts.trace.faults
-            if panic <= f.at < facts.end and not facts.released(f.sid, f.at)]
+            if panic <= f.at < facts.end and not facts.released(f.sid, f.at)
+            and not facts.ended(f.sid, f.at)]
     if lost:
         return failed(f"{len(lost)} faults of devices not yet released: "
                       f"{per_device(facts, (f.sid for f in lost))}, "
@@ -88,6 +107,10 @@ def alive(facts: Facts) -> Verdict:
                       f"{per_device(facts, (d.sid for d in bare))}, {sample(bare[0])}")
     if facts.root is None:
         return not_judged("no new root table was installed")
+    if facts.hurt:
+        flying = [d for d in flying if not facts.ended(d.sid, d.at)]
+        if not unhurt_cards(facts) and not any(d.at > facts.root.at for d in flying):
+            return not_judged("all DMA in flight is meant to end with the new root")
     before: dict[tuple[int, int], int] = {}
     both = set()
     for dma in flying:
@@ -105,7 +128,8 @@ def alive(facts: Facts) -> Verdict:
                               f"{dma.gpa:#x}")
     after = [d for d in flying if d.at > facts.root.at]
     # The crash kernel's memory is SHIELD's.
-    lost_dma = [d for d in after if not facts.theirs(d.gpa) and not facts.owned(d.gpa)]
+    lost_dma = [d for d in after if not facts.theirs(d.gpa) and not facts.owned(d.gpa)
+                and not kept_reserved(facts, d)]
     if lost_dma:
         return failed(f"{len(lost_dma)} DMA in flight to what is no memory: "
                       f"{per_device(facts, (d.sid for d in lost_dma))}, {sample(lost_dma[0])}")
@@ -170,6 +194,8 @@ def tags(facts: Facts) -> Verdict:
     panic = facts.marks["panic"].trace
     old: dict[int, set[int]] = {}
     for tag in facts.trace.tags:
+        if tag.sid in facts.hurt:  # its old id died with the old root
+            continue
         if panic <= tag.at < facts.end and not facts.released(tag.sid, tag.at):
             old.setdefault(tag.sid, set()).add(tag.domain)
     new = 0
@@ -187,6 +213,99 @@ def tags(facts: Facts) -> Verdict:
         return not_judged(f"no {side} carried a domain id (pass-through has none in QEMU's trace)")
     used = sorted(set().union(*old.values()))
     return passed(f"old ids {', '.join(map(hex, used))} not given to others while in use")
+
+
+def misreported(facts: Facts) -> str:
+    """How the crash kernel's complaints differ from those the row asks for, or nothing."""
+    for report in facts.row.report:
+        said = sum(bool(re.search(report, line)) for line in facts.crash_log)
+        if said != 1:
+            return f"{said} lines, not one, say {report!r}"
+    more = [line for line in facts.crash_log if COMPLAINT.search(line)
+            and not any(re.search(report, line) for report in facts.row.report)]
+    return f"{len(more)} complaints more than meant, e.g. {more[0]!r}" if more else ""
+
+
+def still_going(facts: Facts, sids: Iterable[int]) -> str:
+    """DMA in flight that the new root should have ended, or nothing."""
+    root = facts.root
+    assert root is not None
+    for sid in sorted(sids):
+        through = [d for d in facts.in_flight()
+                   if d.sid == sid and d.at > root.at and not kept_reserved(facts, d)]
+        if through:
+            return (f"{len(through)} DMA of {facts.who(sid)} went through after the new root, "
+                    f"{sample(through[0])}")
+        end = facts.flight_end(sid)
+        if facts.bypassing(sid, end - 1) or any(
+                not enabled and point.value == sid and root.at < point.at < end
+                for point, enabled in facts.trace.ways):
+            return f"{facts.who(sid)} went past the IOMMU after the new root"
+    return ""
+
+
+def wary(facts: Facts) -> Verdict:
+    """Damage in the old tables costs what it hits, and is reported once."""
+    if not facts.row.edit:
+        return not_judged("an ordinary row: nothing hostile in the old tables")
+    if facts.root is None:
+        return failed("no new root table was installed")
+    if wrong := misreported(facts):
+        return failed(wrong)
+    if "saved" not in facts.marks:
+        return failed("the dump was not saved")
+    if wrong := still_going(facts, facts.hurt):
+        return failed(wrong)
+    going = {d.sid for d in facts.in_flight() if d.at > facts.root.at}
+    if dead := [sid for sid in unhurt_cards(facts) if sid not in going]:
+        return failed(f"{', '.join(map(facts.who, dead))}: not meant to be hurt, but no DMA in "
+                      "flight after the new root")
+    if quiet := [sid for sid in sorted(facts.faulting) if not facts.lost(sid)]:
+        return failed(f"{', '.join(map(facts.who, quiet))}: no DMA in flight faulted")
+    hit = ", ".join(map(facts.who, sorted(facts.hurt))) or "nobody that does DMA"
+    spared = ", ".join(map(facts.who, unhurt_cards(facts))) or "no other card"
+    return passed(f"{facts.row.edit}: {len(facts.row.report)} lines say so; hit {hit}, spared "
+                  f"{spared}")
+
+
+def closed(facts: Facts) -> Verdict:
+    """What is not adopted is blocked, without a word from the hardware, not let through."""
+    if not facts.row.blocked:
+        return not_judged("an ordinary row: everything can be adopted" if not facts.row.edit
+                          else "nothing that does DMA has to be blocked")
+    if facts.root is None:
+        return failed("no new root table was installed")
+    if not facts.row.edit and (wrong := misreported(facts)):
+        return failed(wrong)
+    if wrong := still_going(facts, facts.blocked):
+        return failed(wrong)
+    if noise := [f for sid in sorted(facts.blocked) for f in facts.lost(sid)]:
+        return failed(f"{len(noise)} faults of blocked devices recorded: "
+                      f"{per_device(facts, (f.sid for f in noise))}, reason {noise[0].reason}")
+    tried = {sid: facts.attempted(sid) for sid in sorted(facts.blocked)}
+    if not any(tried.values()):
+        cards = facts.blocked - {f.sid for f in facts.functions
+                                 if f.device and f.device.role == "disk"}
+        text = "no blocked device tried to do DMA after the new root"
+        return failed(f"{text}: proves nothing") if cards else not_judged(text)
+    end = max(facts.flight_end(sid) for sid in facts.blocked)
+    unheard = sum(facts.root.at < p.at < end for p in facts.trace.silent)
+    said = ", ".join(f"{n} attempts of {facts.who(sid)}" for sid, n in tried.items() if n)
+    return passed(f"{said}, none went through, no fault recorded; {unheard} faults passed over "
+                  "in silence")
+
+
+def stray(facts: Facts) -> Verdict:
+    """The edu device's accesses ended as the row says."""
+    wrong, said = [], []
+    for when, orders in facts.row.stray.items():
+        for what, end in orders.items():
+            got = next((facts.outcome(a) for a in facts.accesses
+                        if (a.when, a.what) == (when, what)), "not tried")
+            said.append(f"{when} {what} {got}")
+            if got != end:
+                wrong.append(f"{when} {what} {got}, not {end}")
+    return failed(", ".join(wrong)) if wrong else passed(", ".join(said))
 
 
 def release(facts: Facts) -> Verdict:
@@ -233,8 +352,7 @@ def devices(facts: Facts) -> Verdict:
 
 JUDGES: dict[str, Callable[[Facts], Verdict]] = {
     "ON": on, "ALIVE": alive, "SHIELD": shield, "INTACT": intact, "FRESH": fresh, "TAGS": tags,
-    "WARY": lambda _: not_judged("an ordinary row: nothing hostile in the old tables"),
-    "CLOSED": lambda _: not_judged("an ordinary row: everything can be adopted"),
+    "WARY": wary, "CLOSED": closed,
     "dump": dump, "dmesg": dmesg, "fsck": fsck, "devices": devices, "in flight": in_flight,
     "release": release,
 }
@@ -296,6 +414,8 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts["kexec"] = kexec(facts)
     if facts.row.faults:
         verdicts["early map"] = early_map(facts)
+    if facts.row.stray:
+        verdicts["stray"] = stray(facts)
     return verdicts
 
 

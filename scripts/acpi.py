@@ -1,0 +1,58 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A DMAR table that replaces the guest's: QEMU reports no reserved memory of a device (RMRR).
+
+Linux takes it from the initramfs (CONFIG_ACPI_TABLE_UPGRADE) if its OEM names are those of the
+firmware's table and its revision is higher. Only what a row needs is in it: one unit for all
+devices, the IOAPIC, one RMRR for one device. Chapters are those of the VT-d specification,
+revision 4.1.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from tables import PAGE, REGISTERS
+
+# Where Linux looks for it in an uncompressed initramfs.
+FILE = "kernel/firmware/acpi/DMAR.aml"
+
+# QEMU's names; its revision is 1.
+OEM, OEM_TABLE, OEM_REVISION = b"BOCHS ", b"BXPC    ", 2
+CREATOR = b"VTDT"
+HEADER = struct.Struct("<4sIBB6s8sI4sI")
+
+# 8.1: address width, less one; interrupt remapping is supported.
+WIDTH = 39 - 1
+INTR_REMAP = 1 << 0
+# 8.2, 8.3, 8.4
+DRHD, RMRR_TYPE = 0, 1
+INCLUDE_PCI_ALL = 1 << 0
+ENDPOINT, IOAPIC = 1, 3
+# QEMU's q35: the IOAPIC's number and requester id.
+IOAPIC_ID, IOAPIC_BUS = 0, 0xFF
+
+# The RMRR of a guest of 1 GiB: RAM that its firmware reserves in both kernels' maps, above the
+# ACPI tables in it.
+RMRR = (0x3FFF0000, 0x3FFF0000 + PAGE - 1)
+
+
+def scope(kind: int, number: int, bus: int, slot: int, function: int) -> bytes:
+    """A device of a unit or an RMRR (8.3.1)."""
+    return struct.pack("<BBHBBBB", kind, 8, 0, number, bus, slot, function)
+
+
+def dmar(slot: int, function: int = 0) -> bytes:
+    """The table, with RMRR as reserved memory of a device on bus 0."""
+    ioapic = scope(IOAPIC, IOAPIC_ID, IOAPIC_BUS, 0, 0)
+    unit = struct.pack("<HHBBHQ", DRHD, 16 + len(ioapic), INCLUDE_PCI_ALL, 0, 0, REGISTERS)
+    device = scope(ENDPOINT, 0, 0, slot, function)
+    reserved = struct.pack("<HHHHQQ", RMRR_TYPE, 24 + len(device), 0, 0, *RMRR)
+    body = struct.pack("<BB10x", WIDTH, INTR_REMAP) + unit + ioapic + reserved + device
+    length = HEADER.size + len(body)
+
+    def table(checksum: int) -> bytes:
+        return HEADER.pack(b"DMAR", length, 1, checksum, OEM, OEM_TABLE, OEM_REVISION, CREATOR,
+                           1) + body
+
+    return table(-sum(table(0)) % 256)

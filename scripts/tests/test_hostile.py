@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hostile and blocked rows: the edits, the judgements WARY and CLOSED, DMA on demand, the DMAR."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+import acpi
+import evidence
+import hostile
+import scenarios
+import tables
+import verdict
+from common import Failure
+from evidence import Dump, Facts, Function, Span
+from guest import Guest, Mark
+from scenarios import Row
+from stray import Access
+
+NIC, OTHER, EDU, DISK = 0x08, 0x10, 0x80, 0xFA
+CRASH = Span(0x2F000000, 0x3EFFFFFF)
+OLD = [Span(0x100000, 0x2EFFFFFF), Span(0x3F000000, 0x3FFDEFFF)]
+CHIPSET = ["00:00.0 8086:29c0 060000 -", "00:1f.0 8086:2918 060100 -",
+           "00:1f.2 8086:2922 010601 ahci", "00:1f.3 8086:2930 0c0500 -"]
+CARD, NEIGHBOUR = "00:01.0 8086:10d3 020000 e1000e", "00:02.0 8086:100e 020000 e1000"
+STRAY = "00:10.0 1234:11e8 00ff00 -"
+DROPPED = ("[ 1.0] DMAR: takeover: dmar0: 00:01.0: entry dropped: page table at 0xfed90000 is "
+           "not in old RAM")
+KEPT = "[ 1.0] DMAR: takeover: dmar0: 00:01.0: entry kept, the unit will fault it: type 3"
+BLOCKED = ("[ 1.0] DMAR: takeover: dmar0: all its devices are blocked until their drivers map, "
+           "RTADDR was 0x77c000, translation stayed on")
+
+# "PANIC", "CRASH" and "SAVED" are the host's marks; words in capitals are places to put lines.
+STORY = """
+vtd_dmar_enable enable 1
+vtd_switch_address_space Device 00:01.0 switching address space (iommu enabled=1)
+PANIC
+vtd_dmar_translate dev 00:01.00 iova 0xfffff010 -> gpa 0x5000010 mask 0xfff
+vtd_dmar_translate dev 00:02.00 iova 0xffffe010 -> gpa 0x6000010 mask 0xfff
+CRASH
+EARLY
+vtd_reg_dmar_root addr 0x30000000 scalable 0
+vtd_inv_desc_iotlb_global iotlb invalidate global
+TRIED
+NEXT
+vtd_inv_desc_cc_devices context invalidate devices sid 0xfa fmask 0x0
+vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x4
+e1000e_core_ctrl_sw_reset Doing SW reset
+vtd_inv_desc_cc_devices context invalidate devices sid 0x10 fmask 0x0
+vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x5
+vtd_inv_desc_cc_devices context invalidate devices sid 0x8 fmask 0x0
+vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x3
+vtd_dmar_translate dev 00:01.00 iova 0xffffd000 -> gpa 0x30002000 mask 0xfff
+LATE
+SAVED
+"""
+TRIED = ("e1000e_rx_descr Next RX descriptor: ring #0, PA: 0xfffff000, length: 32\n"
+         "vtd_fault_disabled Fault processing disabled for context entry")
+NEXT = "vtd_dmar_translate dev 00:02.00 iova 0xffffe020 -> gpa 0x6000020 mask 0xfff"
+FAULT = "vtd_dmar_fault sid 0x8 fault 13 addr 0xfffff020 write 0"
+THROUGH = "vtd_dmar_translate dev 00:01.00 iova 0xfffff020 -> gpa 0x5000020 mask 0xfff"
+PAST = "vtd_switch_address_space Device 00:01.0 switching address space (iommu enabled=0)"
+
+
+def facts(row: Row, put: dict[str, str], log: Sequence[str] = (), *,
+          cards: Sequence[str] = (CARD, NEIGHBOUR), domain: str = "DMA-FQ",
+          accesses: Sequence[tuple[str, str, int, bool]] = ()) -> Facts:
+    """A run out of its story. Accesses come just after the new root, each with the stretch of
+    the log that NEXT took."""
+    lines: list[bytes] = []
+    marks = {"ready": Mark(0.0, 0)}
+    names = {"PANIC": "panic", "CRASH": "crash", "SAVED": "saved"}
+    stretch = (0, 0)
+    for number, line in enumerate(STORY.strip().splitlines(), 100):
+        at = sum(map(len, lines))
+        if line in names:
+            marks[names[line]] = Mark(float(number), at)
+            continue
+        text = put.get(line, "") if line.isupper() else line
+        lines += [f"7@{number}.000000:{one}\n".encode() for one in text.splitlines()]
+        if line == "NEXT":
+            stretch = (at, sum(map(len, lines)))
+    marks["end"] = Mark(200.0, sum(map(len, lines)))
+    if "SAVED" in put:
+        del marks["saved"]
+    functions: list[Function] = evidence.parse_functions(
+        f"kdump: device 0000:{each} {domain}" for each in sorted([*CHIPSET, *cards]))
+    misfit = evidence.name_functions(functions, row.devices)
+    return Facts(
+        row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
+        functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=[],
+        translating_at_end=True, dump=Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"),
+        crash_log=list(log),
+        accesses=[Access(when, what, address, master, *stretch, True)
+                  for when, what, address, master in accesses])
+
+
+def judge(run: Facts) -> dict[str, str]:
+    """Verdicts by name."""
+    return {name: v.verdict for name, v in verdict.judge(run).items()}
+
+
+ROWS = scenarios.load()
+DROP, KEEP, BLOCK = ROWS["context-mmio"], ROWS["context-type"], ROWS["takeover-block"]
+
+
+def test_a_dropped_entry() -> None:
+    got = judge(facts(DROP, {"TRIED": TRIED, "NEXT": NEXT}, [DROPPED]))
+    assert not [name for name, v in got.items() if v == "fail"]
+    assert got["WARY"] == got["CLOSED"] == got["ALIVE"] == got["in flight"] == "pass"
+
+
+@pytest.mark.parametrize(("put", "log", "fails"), [
+    ({"TRIED": TRIED, "NEXT": NEXT}, [], {"WARY"}),
+    ({"TRIED": TRIED, "NEXT": NEXT}, [DROPPED, DROPPED], {"WARY"}),
+    ({"TRIED": TRIED, "NEXT": NEXT}, [DROPPED, DROPPED.replace("01.0", "02.0")], {"WARY"}),
+    ({"TRIED": TRIED, "NEXT": NEXT, "SAVED": ""}, [DROPPED], {"WARY", "dump"}),
+    ({"TRIED": f"{TRIED}\n{FAULT}", "NEXT": NEXT}, [DROPPED], {"CLOSED"}),
+    ({"TRIED": f"{TRIED}\n{THROUGH}", "NEXT": NEXT}, [DROPPED], {"WARY", "CLOSED"}),
+    ({"TRIED": f"{TRIED}\n{PAST}", "NEXT": NEXT}, [DROPPED], {"WARY", "CLOSED"}),
+    ({"NEXT": NEXT}, [DROPPED], {"CLOSED"}),  # the card never tried
+    ({"TRIED": TRIED}, [DROPPED], {"WARY", "in flight"}),  # the neighbour died with it
+    ({"EARLY": FAULT, "TRIED": TRIED, "NEXT": NEXT}, [DROPPED], {"ALIVE"}),
+    ({"TRIED": TRIED, "NEXT": NEXT + "\nvtd_dmar_fault sid 0x10 fault 6 addr 0xffffe020 write 1"},
+     [DROPPED], {"ALIVE"}),
+])
+def test_a_dropped_entry_that_goes_wrong(put: dict[str, str], log: list[str],
+                                         fails: set[str]) -> None:
+    got = judge(facts(DROP, put, log))
+    assert {name for name, v in got.items() if v == "fail"} == fails
+
+
+def test_a_kept_entry_faults_aloud() -> None:
+    got = judge(facts(KEEP, {"TRIED": FAULT, "NEXT": NEXT}, [KEPT]))
+    assert not [name for name, v in got.items() if v == "fail"]
+    assert got["WARY"] == "pass" and got["CLOSED"] == "not judged"
+    assert judge(facts(KEEP, {"TRIED": TRIED, "NEXT": NEXT}, [KEPT]))["WARY"] == "fail"
+    assert judge(facts(KEEP, {"TRIED": THROUGH, "NEXT": NEXT}, [KEPT]))["WARY"] == "fail"
+
+
+def test_everything_blocked_is_judged_by_attempts() -> None:
+    got = judge(facts(BLOCK, {"TRIED": TRIED}, [BLOCKED], cards=[CARD]))
+    assert not [name for name, v in got.items() if v == "fail"]
+    assert got["CLOSED"] == got["in flight"] == "pass"
+    assert got["ALIVE"] == got["WARY"] == got["TAGS"] == "not judged"
+    got = judge(facts(BLOCK, {}, [BLOCKED], cards=[CARD]))
+    assert got["CLOSED"] == got["in flight"] == "fail"
+    assert judge(facts(BLOCK, {"TRIED": TRIED}, [], cards=[CARD]))["CLOSED"] == "fail"
+
+
+def test_blocked_after_pass_through() -> None:
+    """What the card says it writes is no DMA past the IOMMU once QEMU closed that way."""
+    words = ("e1000e_rx_desc_buff_write buffer #0, addr: 0x30000000, offset: 0, from: 0x7f00, "
+             "length: 64")
+    back = PAST.replace("=0", "=1")
+    got = judge(facts(BLOCK, {"TRIED": f"{back}\n{TRIED}\n{words}"}, [BLOCKED], cards=[CARD],
+                      domain="identity"))
+    assert got["SHIELD"] == got["CLOSED"] == "pass"
+    got = judge(facts(BLOCK, {"TRIED": f"{PAST}\n{TRIED}\n{words}"}, [BLOCKED], cards=[CARD],
+                      domain="identity"))
+    assert got["SHIELD"] == got["CLOSED"] == "fail"
+
+
+def test_only_the_disk_is_blocked() -> None:
+    """It has nothing left to do by then: that proves nothing, and says so."""
+    row = dataclasses.replace(DROP, blocked=["ahci"])
+    got = judge(facts(row, {"TRIED": THROUGH, "NEXT": NEXT}, [DROPPED]))
+    assert got["CLOSED"] == "not judged" and got["WARY"] == "pass"
+
+
+RMRR = acpi.RMRR[0]
+SILENT = ("root", "old", 16 << 20, True)
+REACHED = ("root", "rmrr", RMRR, True)
+READ = f"vtd_dmar_translate dev 00:10.00 iova {RMRR:#x} -> gpa {RMRR:#x} mask 0xfff"
+
+
+@pytest.mark.parametrize(("line", "access", "end"), [
+    ("", SILENT, "silent"),
+    ("", (*SILENT[:3], False), "off"),
+    ("vtd_dmar_fault sid 0x80 fault 6 addr 0x1000000 write 0", SILENT, "loud"),
+    (READ, REACHED, "reached"),
+    (READ.replace("gpa 0x3", "gpa 0x2"), REACHED, "elsewhere"),
+    ("vtd_switch_address_space Device 00:10.0 switching address space (iommu enabled=0)", SILENT,
+     "bypassed"),
+])
+def test_dma_on_demand(line: str, access: tuple[str, str, int, bool], end: str) -> None:
+    when, what, *_ = access
+    for wanted in ("silent", "off", "loud", "reached"):
+        row = dataclasses.replace(ROWS["rmrr-block"], stray={when: {what: wanted}})
+        run = facts(row, {"TRIED": TRIED, "NEXT": line}, [BLOCKED], cards=[CARD, STRAY],
+                    accesses=[access])
+        assert run.outcome(run.accesses[0]) == end
+        assert judge(run)["stray"] == ("pass" if wanted == end else "fail")
+    assert judge(facts(row, {"NEXT": line}, cards=[CARD, STRAY]))["stray"] == "fail"
+
+
+def test_reserved_memory_stays_reachable() -> None:
+    run = facts(ROWS["rmrr-block"], {"TRIED": TRIED, "NEXT": READ}, [BLOCKED],
+                cards=[CARD, STRAY], accesses=[REACHED])
+    assert judge(run)["CLOSED"] == "pass"
+    other = READ.replace(hex(RMRR), "0x1000000")
+    run = facts(ROWS["rmrr-block"], {"TRIED": TRIED, "NEXT": other}, [BLOCKED],
+                cards=[CARD, STRAY], accesses=[SILENT])
+    assert judge(run)["CLOSED"] == "fail"
+    run = facts(ROWS["rmrr-adopt"], {"TRIED": THROUGH, "NEXT": READ}, cards=[CARD, STRAY],
+                accesses=[REACHED])
+    assert judge(run)["ALIVE"] == "pass"
+
+
+def test_dmar_table() -> None:
+    table = acpi.dmar(0x10)
+    assert sum(table) % 256 == 0
+    assert table[:4] == b"DMAR" and struct.unpack_from("<I", table, 4)[0] == len(table)
+    revision = struct.unpack_from("<I", table, 24)[0]
+    assert table[10:24] == b"BOCHS BXPC    " and revision > 1
+    at, kinds = 48, []
+    while at < len(table):
+        kind, length = struct.unpack_from("<HH", table, at)
+        kinds.append(kind)
+        at += length
+    assert kinds == [0, 1] and at == len(table)
+    assert ROWS["rmrr-block"].rmrr_slot == 0x10
+
+
+class Ram:
+    """As much of a guest as tables.py wants: sparse memory, registers, a way to write them."""
+
+    def __init__(self, rtaddr: int) -> None:
+        self.words: dict[int, int] = {}
+        self.registers = {tables.RTADDR: rtaddr, tables.IRTA: 0x9000 | 3}
+        self.qtest = self
+
+    def register(self, address: int) -> int:
+        value = self.registers.get(address & ~7, 0)
+        return value >> 32 if address & 4 else value & 0xFFFFFFFF
+
+    def write(self, address: int, value: int) -> None:
+        self.registers[address] = value
+
+    def peek(self, physical: int, length: int) -> bytes:
+        return b"".join(struct.pack("<Q", self.words.get(physical + at, 0))
+                        for at in range(0, length, 8))
+
+    def poke(self, physical: int, data: bytes) -> None:
+        for at, (word,) in enumerate(struct.iter_unpack("<Q", data)):
+            self.words[physical + 8 * at] = word
+
+
+def do(edit: str, ram: Ram, sid: int = NIC) -> dict[int, int]:
+    """The words that an edit changes, and what they are then."""
+    before = dict(ram.words)
+    guest = cast(Guest, ram)
+    hostile.EDITS[edit](hostile.Scene(guest, tables.Tables(guest), sid, OLD, [CRASH]))
+    return {at: word for at, word in ram.words.items() if before.get(at, 0) != word}
+
+
+def legacy() -> Ram:
+    """Bus 0 has a context table at 0x3000, the card an entry in it."""
+    ram = Ram(0x2000)
+    ram.words |= {0x2000: 0x3001, 0x3080: 0x4001, 0x3088: 0x301}
+    return ram
+
+
+def test_edits_hit_one_entry() -> None:
+    assert do("context-mmio", legacy()) == {0x3080: 0xFED90001}
+    assert do("context-full", legacy()) == dict.fromkeys((0x3080, 0x3088), (1 << 64) - 1)
+    assert do("context-type", legacy()) == {0x3080: 0x400D}
+    assert do("context-width", legacy()) == {0x3088: 0x307}
+    assert do("context-new", legacy(), 0x18) == {0x3180: 0xFED90001, 0x3188: 0x7701}
+    assert do("root-crash", legacy()) == {0x2000: 0x30000001}
+    assert do("root-self", legacy(), 0x100) == {0x2010: 0x2001}
+    assert do("root-reserved", legacy()) == {0x2000: 0x3551}
+    assert list(do("interrupt-nmi", legacy())) == [0x9000 + 16 * 1000]
+    with pytest.raises(Failure):
+        do("context-mmio", legacy(), 0x100)
+    with pytest.raises(Failure):
+        do("context-new", legacy())
+
+
+def test_edits_in_scalable_mode() -> None:
+    ram = Ram(0x2400)
+    ram.words |= {0x2000: 0x3001, 0x2008: 0x5001, 0x3100: 0x4001}
+    assert do("context-mmio", ram) == {0x3100: 0xFED90001}
+    assert do("root-mmio", ram, DISK) == {0x2008: 0xFED90001}
+    assert do("root-both", ram) == {0x2000: 0xFED90001, 0x2008: 1 << 36 | 1}
+    do("rtaddr-abort", ram)
+    assert ram.registers[tables.RTADDR] == 0x2C00
+    assert tables.Tables(cast(Guest, ram)).context_entry(0x7F << 3) is None
+
+
+def test_tables_that_move() -> None:
+    last = 0x3FFDE000
+    ram = legacy()
+    changed = do("context-last-page", ram)
+    assert changed == {0x2000: last | 1, last + 0x80: 0x4001, last + 0x88: 0x301}
+    ram = legacy()
+    assert do("root-last-page", ram) == {last: 0x3001}
+    assert ram.registers[tables.RTADDR] == last
+
+
+def test_free_interrupt_entries() -> None:
+    ram = legacy()
+    ram.words[0x9010] = 0x31_0001  # in use
+    changed = do("interrupt-full", ram)
+    assert len(changed) == 15 and 0x9010 not in changed
+
+
+def test_hostile_rows() -> None:
+    rows = [r for r in ROWS.values() if "hostile" in r.tags]
+    assert len(rows) >= 22
+    assert not [why for why in map(hostile.problem, ROWS.values()) if why]
+    for row in ROWS.values():
+        assert bool(row.edit) == ("hostile" in row.tags)
+        # Only of this card is it known how often it tries.
+        assert "e1000" not in row.blocked
+    wrong = dataclasses.replace(rows[0], edit="nonsense")
+    assert "nonsense" in hostile.problem(wrong)
+    assert hostile.problem(dataclasses.replace(ROWS["context-mmio"], victim=""))
+    assert hostile.problem(dataclasses.replace(ROWS["rtaddr-mmio"], victim="e1000e"))
+
+
+def test_requester() -> None:
+    run = facts(DROP, {})
+    assert hostile.requester("e1000e", run.functions) == NIC
+    assert hostile.requester("00:1f.3", run.functions) == 0xFB
+    with pytest.raises(Failure):
+        hostile.requester("edu", run.functions)
+
+
+@pytest.mark.parametrize("keys", [
+    'blocked = ["floppy"]', 'faulting = ["e1000"]', 'victim = "somebody"', 'rmrr = "edu"',
+    'stray = {root = {old = "off"}}', 'report = ["("]', 'base = "nonsense"',
+    'blocked = ["ahci"]\nfaulting = ["ahci"]',
+    'devices = ["ahci", "edu"]\nstray = {root = {old = "gone"}}',
+    'devices = ["ahci", "edu"]\nstray = {noon = {old = "off"}}',
+])
+def test_misuse_of_keys(keys: str, tmp_path: Path) -> None:
+    bad = tmp_path / "rows.toml"
+    bad.write_text(f"{scenarios.FILE.read_text()}\n[row.x]\n{keys}\n")
+    with pytest.raises(Failure, match="row x"):
+        scenarios.load(bad)
