@@ -135,8 +135,8 @@ enum vtd_tt {
 #define VTD_FECTL_IM		BIT(31)
 
 /*
- * 11.4, FRCD_REG: a fault record is two words. The low one holds an address, or the
- * index of an interrupt.
+ * 11.4, FRCD_REG: a fault record is two words. The low one holds an address,
+ * or the index of an interrupt.
  */
 #define VTD_FRCD_SIZE		16
 #define VTD_FRCD_ADDR		GENMASK_ULL(63, 12)	/* word 0 */

@@ -17,7 +17,7 @@
 
 #define OLD_SIZE	(TAKEOVER_KUNIT_PAGES * VTD_TABLE_SIZE)
 
-/* The header lies outside of the RAM that it describes, as in a kdump kernel. */
+/* The header lies outside of the RAM that it describes, as in a real one. */
 static int __init learn(struct kunit *test, u64 *old)
 {
 	struct elf64_hdr *ehdr = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);

@@ -135,9 +135,9 @@ static int release_one(u16 rid, void *data)
  * @dev: device whose driver maps for the first time
  *
  * Afterwards every requester id of the device has an entry that is not
- * present, which the caller fills. The caller keeps others away from the unit's context tables.
- * Devices that share a requester id, behind a PCIe-to-PCI bridge, share the
- * moment at which it is released.
+ * present, which the caller fills. The caller keeps others away from the
+ * unit's context tables. Devices that share a requester id, behind a
+ * PCIe-to-PCI bridge, share the moment at which it is released.
  *
  * Return: requester ids released, 0 if there was nothing left to release.
  */

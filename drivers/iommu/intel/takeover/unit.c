@@ -179,6 +179,9 @@ static int adopt(struct takeover_unit *unit)
  *
  * There is no failure that the caller could treat: what is not adopted is
  * blocked, but for the memory that firmware reserves, and never let through.
+ * That is so for a unit in abort mode, too. Whether it takes a table of another
+ * mode while translation is on is for the unit to say (11.4.5): if not, it
+ * goes on aborting.
  */
 void takeover_adopt(struct takeover_unit *unit, u64 *root,
 		    enum takeover_mode mode)
