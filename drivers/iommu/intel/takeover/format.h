@@ -47,6 +47,7 @@
 #define VTD_ECAP_PASID		BIT_ULL(40)
 #define VTD_ECAP_SMTS		BIT_ULL(43)
 #define VTD_ECAP_SSTS		BIT_ULL(46)
+#define VTD_ECAP_RPS		BIT_ULL(49)
 
 /* 11.4.4: commands; a one-shot bit has to be written as 0 to be left alone */
 #define VTD_GCMD_SRTP		BIT(30)
@@ -106,11 +107,13 @@ enum vtd_tt {
 #define VTD_SM_CTX_RESERVED_0	GENMASK_ULL(8, 5)
 #define VTD_SM_CTX_PDTS		GENMASK_ULL(11, 9)
 #define VTD_SM_CTX_PASIDDIRPTR	GENMASK_ULL(63, 12)
-#define VTD_SM_CTX_RESERVED_1	GENMASK_ULL(63, 21)	/* word 1 */
+#define VTD_SM_CTX_RID_PASID	GENMASK_ULL(19, 0)	/* word 1 */
+#define VTD_SM_CTX_RESERVED_1	GENMASK_ULL(63, 21)
 
 /* 9.5, 9.6: PASID directory entry, one word; PASID table entry, eight */
 #define VTD_PDE_SMPTBLPTR	GENMASK_ULL(63, 12)
 #define VTD_PTE_WORDS		8
+#define VTD_PASIDS_PER_TABLE	64
 #define VTD_PTE_AW		GENMASK_ULL(4, 2)	/* word 0 */
 #define VTD_PTE_PGTT		GENMASK_ULL(8, 6)
 #define VTD_PTE_SSPTPTR		GENMASK_ULL(63, 12)

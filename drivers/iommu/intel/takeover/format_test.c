@@ -70,6 +70,7 @@ static void capabilities(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ecap_pasid(VTD_ECAP_PASID));
 	KUNIT_EXPECT_TRUE(test, ecap_smts(VTD_ECAP_SMTS));
 	KUNIT_EXPECT_TRUE(test, ecap_slts(VTD_ECAP_SSTS));
+	KUNIT_EXPECT_TRUE(test, ecap_rps(VTD_ECAP_RPS));
 }
 
 static void legacy_entry(struct kunit *test)
@@ -107,6 +108,7 @@ static void scalable_entry(struct kunit *test)
 	context_set_pasid(&entry);
 	KUNIT_EXPECT_TRUE(test, entry.lo & VTD_SM_CTX_PASIDE);
 	context_set_sm_rid2pasid(&entry, ~0UL);
+	KUNIT_EXPECT_EQ(test, entry.hi, VTD_SM_CTX_RID_PASID);
 	KUNIT_EXPECT_EQ(test, entry.lo & VTD_SM_CTX_RESERVED_0, 0ULL);
 	KUNIT_EXPECT_EQ(test, entry.hi & VTD_SM_CTX_RESERVED_1, 0ULL);
 

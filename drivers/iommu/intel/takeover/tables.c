@@ -157,18 +157,15 @@ static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid)
 }
 
 /*
- * A domain id of a legacy entry tags what the caches hold for it until its
- * device is released. Scalable mode keeps its ids in the PASID entries.
+ * A domain id tags what the caches hold for an entry until its device is
+ * released. Scalable mode has it in the PASID entries.
  */
 static void reserve_id(struct takeover_unit *unit, const u64 *entry)
 {
-	u16 did;
+	int did = unit->scalable ? takeover_rid_did(unit, entry) :
+				   (int)FIELD_GET(VTD_CTX_DID, entry[1]);
 
-	if (unit->scalable)
-		return;
-
-	did = FIELD_GET(VTD_CTX_DID, entry[1]);
-	if (did < vtd_domain_ids(unit->cap))
+	if (did >= 0 && did < (int)vtd_domain_ids(unit->cap))
 		vtd_reserve_did(unit, did);
 }
 

@@ -139,6 +139,9 @@ unsigned int takeover_entry_words(const struct takeover_unit *unit);
 u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid);
 u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid);
 
+/* pasid.c */
+int takeover_rid_did(const struct takeover_unit *unit, const u64 *entry);
+
 /* block.c */
 u64 takeover_blocked_table(void);
 bool takeover_blocks_rid(const struct takeover_unit *unit, u16 rid);

@@ -36,6 +36,75 @@ TEST_P(Core, ReservesTheIdsOfLegacyEntries) {
     EXPECT_EQ(machine.reserved, scalable() ? std::set<Did>{} : (std::set{shared, single}));
 }
 
+// Scalable mode has ids in the PASID entry that requests without PASID use.
+class PasidIds : public DeadMachine {
+protected:
+    static constexpr Phys directory{0x10800000};
+    static constexpr Phys tables[] = {{0x10801000}, {0x10802000}};
+
+    PasidIds() {
+        old(nic)[0] = directory.value | 1; // PDTS 0: 128 entries
+        machine.old_page(directory)[0] = tables[0].value | 1;
+        machine.old_page(directory)[3] = tables[1].value | 1;
+        give(0, 0, 0x21);
+        give(1, 5, 0x22);
+    }
+
+    void give(unsigned table, unsigned index, u64 did) {
+        machine.old_page(tables[table])[8 * index] = 1;
+        machine.old_page(tables[table])[8 * index + 1] = did | 0xff0000;
+    }
+
+    // PASID 0, and one that another entry of the directory is for.
+    void expect(std::set<Did> ids) {
+        adopt();
+        EXPECT_EQ(machine.reserved, ids);
+        EXPECT_TRUE(takeover_holds_rid(&machine.unit, nic.value));
+        start_again();
+    }
+};
+
+TEST_P(PasidIds, AreReserved) {
+    machine.unit.ecap |= 1ULL << 49; // RPS
+    old(nic)[1] = 0;
+    expect({{0x21}});
+    old(nic)[1] = 3 * 64 + 5;
+    expect({{0x22}});
+}
+
+TEST_P(PasidIds, AreThoseOfPasidZeroWithoutRps) {
+    machine.unit.ecap &= ~(1ULL << 49);
+    old(nic)[1] = 3 * 64 + 5;
+    expect({{0x21}});
+}
+
+TEST_P(PasidIds, AreNotSoughtWhereTheUnitFaults) {
+    machine.unit.ecap |= 1ULL << 49;
+    old(nic)[1] = 64; // no table
+    expect({});
+    old(nic)[1] = 1; // no entry
+    expect({});
+    old(nic)[1] = 128 * 64; // beyond the directory
+    expect({});
+    give(0, 0, 0x100); // an id that the unit does not have
+    old(nic)[1] = 0;
+    expect({});
+}
+
+TEST_P(PasidIds, AreNotSoughtOutsideOfOldRam) {
+    old(nic)[1] = 0;
+    machine.old_page({0xfee00000})[0] = 1;
+    machine.old_page({0xfee00000})[1] = 0x23;
+    machine.old_page(directory)[0] = 0xfee00000 | 1;
+    expect({});
+    machine.old_page(directory)[0] = tables[0].value | 1;
+    machine.poisoned.insert(tables[0]);
+    expect({});
+}
+
+INSTANTIATE_TEST_SUITE_P(Scalable, PasidIds, testing::Values(Mode::Scalable),
+                         [](const auto&) { return "Scalable"; });
+
 TEST_P(Core, FlushesEveryTableBeforeTheHardwareSeesIt) {
     adopt();
     std::set<u64> flushed;
