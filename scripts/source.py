@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import CACHE, apt_update, die, need, run, say, step
+from common import CACHE, apt_update, die, locked, need, run, say, step
 
 SRC = CACHE / "src"
 TARBALLS = Path("/usr/src")
@@ -123,6 +123,12 @@ def _short(package_version: str) -> str:
 def _packaged(version: str) -> Source:
     tested = KNOWN[version].tested
     wanted = SRC / f"linux-{_short(tested)}"
+    # Lint and a build ask at the same time; the second of them finds what the first fetched.
+    with locked(SRC / f".{version}.lock", f"the source of Linux {version}"):
+        return _found(version, tested, wanted)
+
+
+def _found(version: str, tested: str, wanted: Path) -> Source:
     if wanted.is_dir():
         return Source(version, wanted, _short(tested))
     others = sorted(SRC.glob(f"linux-{version}.*"), key=lambda p: p.stat().st_mtime)
@@ -176,8 +182,10 @@ def _unpack(tarball: Path, version: str) -> Path:
         with step(f"unpacking {tarball.name}"):
             run(["tar", "-C", scratch, "-xf", tarball])
         os.rename(next(scratch.iterdir()), path)
-    except FileExistsError:
-        pass  # somebody else was faster
+    except OSError:
+        if not path.is_dir():
+            raise
+        # Another machine with the same cache was faster.
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return path
