@@ -46,7 +46,7 @@ kunit: ## boot the kernel and let it test its tables and formats
 lint: ## hooks, patches, scripts and documents, without running them (KERNEL, KDIR)
 	@$S/lint.py $(WHICH)
 
-check: ## lint, tests of the scripts, the core, the most telling rows (45 minutes cold)
+check: ## lint, scripts, core, KUnit, the most telling rows (at most 45 minutes, cold)
 	@$S/check.py
 
 check-all: ## the same with every row, also on the stock kernel; takes up where it was stopped

@@ -24,9 +24,8 @@
 #include "unit.h"
 
 /*
- * Reserved memory is mapped in pages of 4 KiB. Firmware that wants more than
- * a gigabyte for one device would cost the dump its memory; such a device
- * stays blocked.
+ * Reserved memory is mapped in pages of 4 KiB. A range of more than a gigabyte
+ * would cost the dump its memory; what is beyond stays blocked.
  */
 #define RESERVED_TABLES_MAX	520
 
@@ -326,7 +325,8 @@ static int visit_reserved(u16 rid, u64 start, u64 end, void *data)
  * takeover_map_reserved - let blocked devices reach their reserved memory
  * @unit: unit whose root table is filled and not yet used by hardware
  *
- * What goes wrong here leaves a device blocked altogether, and is reported.
+ * What goes wrong here leaves a device blocked, from the page on at which it
+ * went wrong, and is reported.
  */
 void takeover_map_reserved(struct takeover_unit *unit)
 {
