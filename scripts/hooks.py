@@ -20,7 +20,9 @@ from pathlib import Path
 from common import die, need, run
 from source import Source
 
-HEADER = re.compile(r"^// *(file|matches|only)(?:\[([\d. ]+)\])?: *(.*?) *$", re.MULTILINE)
+HEADER = re.compile(r"^// *(file|matches|only)(?:\[([^\]]*)\])?: *(.*?) *$", re.MULTILINE)
+BOUND = re.compile(r"(>=|<)(\d+)\.(\d+)")
+RANGED = re.compile(r"\[([^\]]*)\]\n")
 SWITCH = "TAKEOVER_KERNEL"
 PLACES = {"before", "after", "instead"}
 
@@ -55,12 +57,12 @@ class Folder:
         """How errors call it."""
         return self.path.name
 
-    def message(self) -> str:
-        """Return the commit message, without a sign-off."""
+    def message(self, version: str) -> str:
+        """Return the commit message for one kernel, without a sign-off."""
         file = self.path / "message"
         if not file.is_file():
             die(f"{self.name}: no file 'message'")
-        text = file.read_text().strip() + "\n"
+        text = told(file.read_text(), version)
         subject, _, rest = text.partition("\n")
         if len(subject) > 75 or (rest and not rest.startswith("\n")):
             die(f"{self.name}: message: want a subject of at most 75 characters, then a blank line")
@@ -97,6 +99,31 @@ class Folder:
 
 
 # Versions ------------------------------------------------------------------------------------
+
+
+def fits(versions: str, version: str) -> bool:
+    """Say whether a version lies in a range like ">=6.12 <7.0"."""
+    major, minor = (int(part) for part in version.split("."))
+    holds = []
+    for word in versions.split():
+        bound = BOUND.fullmatch(word)
+        if not bound:
+            die(f"versions '{versions}': want a range like '>=6.12 <7.0'")
+        after = (major, minor) >= (int(bound[2]), int(bound[3]))
+        holds.append(after == (bound[1] == ">="))
+    if not holds:
+        die("versions: an empty range")
+    return all(holds)
+
+
+def told(text: str, version: str) -> str:
+    """Keep of a text the paragraphs that are for this kernel, without the ranges before them."""
+    kept = []
+    for paragraph in re.split(r"\n{2,}", text.strip()):
+        match = RANGED.match(paragraph)
+        if not match or fits(match[1], version):
+            kept.append(paragraph[match.end():] if match else paragraph)
+    return "\n\n".join(kept) + "\n"
 
 
 def resolve(text: str, path: str, number: int) -> str:
@@ -157,11 +184,11 @@ def targets(text: str, version: str) -> list[Target]:
     found: list[Target] = []
     for what, versions, value in HEADER.findall(text):
         if what == "only":
-            if version not in value.split():
+            if not fits(value, version):
                 return []
         elif what == "file":
             found.append(Target(value))
-        elif not versions or version in versions.split():
+        elif not versions or fits(versions, version):
             rule, _, count = value.rpartition(" ")
             if not found or not count.isdigit() or not rule:
                 die(f"'// {what}: {value}': want '// file: PATH', then '// matches: RULE COUNT'")
@@ -231,7 +258,7 @@ def _apply_inserts(folder: Folder, source: Source, texts: Texts) -> None:
                 or ("lines" in entry) == ("from" in entry):
             die(f"{name}: want file, before, after or instead, lines or from; perhaps inside, "
                 "only")
-        if source.version not in entry.get("only", [source.version]):
+        if "only" in entry and not fits(entry["only"], source.version):
             continue
         if not texts.has(entry["file"]):
             die(f"{name}: Linux {source.label} has no such file")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import OUT, TOP, die, main, need, run, say, step
-from hooks import Folder, Texts
+from hooks import Folder, Texts, told
 from source import Source, find
 
 SERIES = TOP / "scripts/series"
@@ -51,7 +51,7 @@ def folders(series: Path = SERIES, top: Path = TOP) -> list[Folder]:
 def assemble(source: Source, series: Path = SERIES, top: Path = TOP) -> list[Step]:
     """Apply every folder in turn to the pristine texts."""
     texts = Texts(source.path)
-    return [Step(folder.name, folder.message(), folder.apply(source, texts))
+    return [Step(folder.name, folder.message(source.version), folder.apply(source, texts))
             for folder in folders(series, top)]
 
 
@@ -125,7 +125,7 @@ def _finish_cover(file: Path, source: Source, cover: Path) -> None:
     """Put our words into the cover letter that git left blanks in."""
     if not cover.is_file():
         die(f"{cover}: the cover letter (subject, blank line, text) is missing")
-    subject, _, body = cover.read_text().strip().partition("\n")
+    subject, _, body = told(cover.read_text(), source.version).strip().partition("\n")
     text = file.read_text()
     text = text.replace("*** SUBJECT HERE ***", subject)
     blurb = f"{body.strip()}\n\nThese patches apply to Linux {source.label}."

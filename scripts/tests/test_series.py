@@ -94,12 +94,36 @@ def test_no_match_is_an_error(source: Source, folder: Path) -> None:
 
 def test_count_by_version(tmp_path: Path, folder: Path) -> None:
     cocci = folder / "02-swap/swap.cocci"
-    cocci.write_text(fake.SWAP.replace("swap 2", "swap 7\n// matches[6.12 7.3]: swap 2"))
+    cocci.write_text(fake.SWAP.replace("swap 2", "swap 7\n// matches[>=6.12]: swap 2"))
     assemble(fake.tree(tmp_path / "new"), folder)
     old = fake.tree(tmp_path / "old", (6, 1, 1))
     assert "expected 7" in failure(old, folder)
-    cocci.write_text("// only: 7.3\n" + fake.SWAP)
+    cocci.write_text("// only: >=7.3\n" + fake.SWAP)
     assert "02-swap: this patch changes nothing" == failure(old, folder)
+
+
+def test_ranges_of_versions() -> None:
+    assert [hooks.fits(">=6.2 <6.12", v) for v in ("6.1", "6.2", "6.9", "6.12", "7.0")] \
+        == [False, True, True, False, False]
+    for wrong in ("", "6.12", ">6.1", ">=6.1,<6.2"):
+        with pytest.raises(Failure, match="range"):
+            hooks.fits(wrong, "6.12")
+
+
+def test_message_by_version(source: Source, folder: Path) -> None:
+    message = folder / "01-add/message"
+    message.write_text("subsystem: Add\n\n[<6.12]\nOld.\n\n[>=6.12]\nNew,\nin two lines.\n\n"
+                       "Both.\n")
+    steps = series.assemble(source, folder, folder.parent.parent)
+    assert steps[0].message == "subsystem: Add\n\nNew,\nin two lines.\n\nBoth.\n"
+
+
+def test_insert_by_version(source: Source, folder: Path) -> None:
+    insert = folder / "01-add/insert.toml"
+    insert.write_text(fake.INSERT + 'only = ">=6.12"\n')
+    assert "takeover/" in assemble(source, folder)["drivers/iommu/intel/Makefile"]
+    insert.write_text(fake.INSERT + 'only = "<6.12"\n')
+    assert "drivers/iommu/intel/Makefile" not in assemble(source, folder)
 
 
 def test_rule_without_count(source: Source, folder: Path) -> None:
