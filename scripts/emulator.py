@@ -17,12 +17,11 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apt import PrivateApt
 from common import CACHE, Failure, die, locked, run, step, which
 
 QEMU = "qemu-system-x86_64"
 ROOT = CACHE / "qemu"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
 PACKAGE = "qemu-system-x86"
 LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
@@ -95,7 +94,7 @@ def _kept(major: int) -> Emulator | None:
 def _fetch(major: int, own: str) -> Emulator:
     """Download and unpack; what has a version's name is whole."""
     why = f"needs QEMU {major}, this machine has {own}"
-    if platform.freedesktop_os_release().get("VERSION_CODENAME") != SUITE or not KEYRING.exists():
+    if platform.freedesktop_os_release().get("VERSION_CODENAME") != SUITE:
         die(f"{why}; only for Debian 12 a newer one can be fetched")
     scratch = Path(tempfile.mkdtemp(dir=ROOT, prefix=".fetch-"))
     try:
@@ -116,27 +115,6 @@ def _fetch(major: int, own: str) -> Emulator:
 
 
 def _download(folder: Path) -> list[Path]:
-    """Fetch the package and all it depends on that this machine lacks or has too old."""
-    archives = folder / "cache/archives"
-    for path in (folder / "lists/partial", archives / "partial"):
-        path.mkdir(parents=True)
-    sources = folder / "sources.list"
-    sources.write_text("".join(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n"
-                               for suite in (SUITE, f"{SUITE}-backports")))
-    settings = {
-        "Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State::Lists": folder / "lists", "Dir::Cache": folder / "cache",
-        # Only our own folders are written to: no lock of the machine's is needed.
-        "Debug::NoLocking": 1, "APT::Sandbox::User": "root",
-        "APT::Update::Error-Mode": "any", "Acquire::Retries": 1, "Acquire::http::Timeout": 20,
-    }
-    apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in settings.items())]
-    if run([*apt, "update"], check=False).returncode:
-        die(f"{MIRROR} cannot be reached")
-    run([*apt, "-y", "--no-install-recommends", "--download-only", f"-t{SUITE}-backports",
-         "install", PACKAGE])
-    debs = sorted(archives.glob("*.deb"))
-    # What apt takes for installed already is not downloaded.
-    if not any(deb.name.startswith(f"{PACKAGE}_") for deb in debs):
-        die(f"apt did not fetch {PACKAGE}")
-    return debs
+    """Fetch the package and what it needs."""
+    backports = f"{SUITE}-backports"
+    return PrivateApt(folder, [SUITE, backports]).download_with_dependencies(PACKAGE, backports)

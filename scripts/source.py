@@ -16,7 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import CACHE, apt_update, die, locked, need, run, say, step
+from apt import PrivateApt
+from common import CACHE, Failure, apt_update, die, locked, need, run, say, step
 
 SRC = CACHE / "src"
 TARBALLS = Path("/usr/src")
@@ -30,15 +31,18 @@ class Known:
     """The exact version of the Debian package."""
     lost: frozenset[str] = frozenset()
     """Configuration symbols of kernel.config that this version does not have."""
-    hooks: bool = True
-    """The series was written for it; without, it can only be the untouched first kernel."""
+    suite: str = ""
+    """Where the package is, if that is not the machine's own Debian."""
+    sparse: bool = True
+    """Its headers are fit for sparse; the kernel's own outran Debian's sparse at some point."""
 
 
 KNOWN = {
-    "6.1": Known(tested="6.1.192-2", lost=frozenset({"CONFIG_VMCORE_INFO"}), hooks=False),
+    "6.1": Known(tested="6.1.192-2", lost=frozenset({"CONFIG_VMCORE_INFO"})),
     "6.12": Known(tested="6.12.117-1~deb12u1"),
+    "7.3": Known(tested="7.3.4-1~bpo13+1", lost=frozenset({"CONFIG_CRYPTO_SHA256"}),
+                 suite="trixie-backports", sparse=False),
 }
-HOOKED = [version for version, known in KNOWN.items() if known.hooks]
 DEFAULT = "6.12"
 
 
@@ -73,21 +77,15 @@ class Source:
         return KNOWN[self.version].lost if self.version in KNOWN else frozenset()
 
 
-def find(version: str | None = None, kdir: str | None = None, stock: bool = False) -> Source:
-    """Return the pristine source for a version, fetching it if need be, or check a KDIR.
-
-    stock: it is to stay untouched, so the hooks need not know the version.
-    """
+def find(version: str | None = None, kdir: str | None = None) -> Source:
+    """Return the pristine source for a version, fetching it if need be, or check a KDIR."""
     if version is not None and not re.fullmatch(r"\d+\.\d+", version):
         die(f"KERNEL={version}: not a kernel version like {DEFAULT}")
     if kdir:
         return _own_tree(version, Path(kdir))
     version = version or DEFAULT
     if version not in KNOWN:
-        die(f"KERNEL={version}: the hooks know {', '.join(HOOKED)} (another tree: KDIR=path)")
-    if version not in HOOKED and not stock:
-        die(f"KERNEL={version}: the hooks do not know it yet, only {', '.join(HOOKED)}; "
-            "untouched it can be built with STOCK=1")
+        die(f"KERNEL={version}: known are {', '.join(KNOWN)} (another tree: KDIR=path)")
     return _packaged(version)
 
 
@@ -110,8 +108,8 @@ def _own_tree(version: str | None, path: Path) -> Source:
     short = f"{found['VERSION']}.{found['PATCHLEVEL']}"
     if version not in (None, short):
         die(f"KDIR={path} is Linux {short}, not KERNEL={version}")
-    if short not in HOOKED:
-        say(f"warning: Linux {short} is untested; the hooks know {', '.join(HOOKED)}")
+    if short not in KNOWN:
+        say(f"warning: Linux {short} is untested; tested are {', '.join(KNOWN)}")
     return Source(short, path, f"{short}.{found['SUBLEVEL']}", foreign=True)
 
 
@@ -133,7 +131,8 @@ def _found(version: str, tested: str, wanted: Path) -> Source:
         return Source(version, wanted, _short(tested))
     others = sorted(SRC.glob(f"linux-{version}.*"), key=lambda p: p.stat().st_mtime)
     package = f"linux-source-{version}"
-    got = _fetch(package, tested) or (None if others else _fetch(package, None))
+    suite = KNOWN[version].suite
+    got = _fetch(package, tested, suite) or (None if others else _fetch(package, None, suite))
     if got is None and not others:
         die(f"package {package} cannot be had here; give a tree of your own with KDIR=path")
     path = got or others[-1]
@@ -143,7 +142,7 @@ def _found(version: str, tested: str, wanted: Path) -> Source:
     return Source(version, path, label)
 
 
-def _fetch(package: str, version: str | None) -> Path | None:
+def _fetch(package: str, version: str | None, suite: str) -> Path | None:
     """Unpack a source package, the given version or the newest; None if apt has it not."""
     installed = run(["dpkg-query", "-W", "-f", "${Version}", package], check=False).stdout
     tarball = TARBALLS / f"{package}.tar.xz"
@@ -154,20 +153,32 @@ def _fetch(package: str, version: str | None) -> Path | None:
         folder = Path(name)
         what = f"{package}={version}" if version else package
         with step(f"downloading {what}"):
-            if not _download(what, folder):
-                # The lists may be older than the package, or missing on a fresh machine.
-                apt_update()
-                if not _download(what, folder):
-                    return None
-        deb = next(folder.glob("*.deb"))
+            deb = _from_suite(what, suite, folder) if suite else _from_here(what, folder)
+        if deb is None:
+            return None
         run(["dpkg-deb", "-x", deb, folder / "root"])
         got = run(["dpkg-deb", "-f", deb, "Version"]).stdout.strip()
         return _unpack(next(folder.glob("root/usr/src/*.tar.xz")), got)
 
 
-def _download(what: str, folder: Path) -> bool:
-    run(["apt-get", "download", what], cwd=folder, check=False)
-    return any(folder.glob("*.deb"))
+def _from_here(what: str, folder: Path) -> Path | None:
+    """Download a package of the machine's own Debian."""
+    for _ in range(2):
+        run(["apt-get", "download", what], cwd=folder, check=False)
+        if deb := next(folder.glob("*.deb"), None):
+            return deb
+        # The lists may be older than the package, or missing on a fresh machine.
+        apt_update()
+    return None
+
+
+def _from_suite(what: str, suite: str, folder: Path) -> Path | None:
+    """Download a package of another Debian."""
+    try:
+        return PrivateApt(folder / "apt", [suite]).download(what, folder)
+    except Failure as failure:
+        say(f"{what}: {failure}")
+        return None
 
 
 def _unpack(tarball: Path, version: str) -> Path:

@@ -26,7 +26,6 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise Failure("offline")
 
     monkeypatch.setattr(emulator, "ROOT", tmp_path / "qemu")
-    monkeypatch.setattr(emulator, "KEYRING", tmp_path)
     monkeypatch.setattr(emulator, "_download", nothing)
     monkeypatch.setattr("platform.freedesktop_os_release",
                         lambda: {"VERSION_CODENAME": emulator.SUITE})

@@ -104,18 +104,38 @@ def test_unknown_versions(version: str) -> None:
         find(version)
 
 
-def test_version_without_hooks() -> None:
-    assert [v for v in sources.KNOWN if v not in sources.HOOKED] == ["6.1"]
-    with pytest.raises(Failure, match="KERNEL=6.1: the hooks do not know it yet.*STOCK=1"):
-        find("6.1")
-
-
-def test_untouched_version_without_hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_6_1_is_not_taken_for_6_12(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"linux-{sources.KNOWN['6.1'].tested}"
     path.mkdir()
     (tmp_path / "linux-6.12.1").mkdir()
     monkeypatch.setattr(sources, "SRC", tmp_path)
-    assert find("6.1", stock=True).path == path
+    assert find("6.1").path == path
+
+
+def test_newest_kernel_comes_from_another_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[list[str]] = []
+
+    class Offline:
+        """An apt without a network."""
+
+        def __init__(self, _: Path, suites: list[str]) -> None:
+            asked.append(suites)
+            raise Failure("cannot be reached")
+
+    monkeypatch.setattr(sources, "SRC", tmp_path)
+    monkeypatch.setattr(sources, "PrivateApt", Offline)
+    monkeypatch.setattr(sources, "TARBALLS", tmp_path)
+    with pytest.raises(Failure, match="linux-source-7.3 cannot be had here.*KDIR"):
+        find("7.3")
+    assert asked == [["trixie-backports"]] * 2
+    assert "cannot be reached" in capsys.readouterr().err
+    assert not list(tmp_path.glob("linux*"))
+
+
+def test_no_such_variant() -> None:
+    with pytest.raises(Failure, match="no such variant of a kernel: odd"):
+        kernel.build("6.12", variant="odd")
 
 
 def test_kdir(tmp_path: Path) -> None:
@@ -138,8 +158,8 @@ def test_newest_package_with_a_warning(tmp_path: Path, monkeypatch: pytest.Monke
                                        capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str | None] = []
 
-    def fetch(package: str, version: str | None) -> Path | None:
-        assert package == "linux-source-6.12"
+    def fetch(package: str, version: str | None, suite: str) -> Path | None:
+        assert (package, suite) == ("linux-source-6.12", "")
         asked.append(version)
         return None if version else tmp_path / "linux-6.12.999-1"
 
