@@ -29,6 +29,14 @@ from source import DEFAULT, Source, find
 BUILD = CACHE / "build"
 FRAGMENT = TOP / "scripts/kernel.config"
 TAKEOVER = "CONFIG_INTEL_IOMMU_TAKEOVER=y\nCONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST=y\n"
+# Kernels that differ in their configuration: more lines, and the symbols that may go with them.
+VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
+    "": ("", frozenset()),
+    "no-crash-dump": (
+        "CONFIG_CRASH_DUMP=n\nCONFIG_PROC_VMCORE=n\nCONFIG_PROC_VMCORE_DEVICE_DUMP=n\n",
+        frozenset({"CONFIG_VMCORE_INFO", *(line.partition("=")[0]
+                                           for line in TAKEOVER.splitlines())})),
+}
 BZIMAGE = "arch/x86/boot/bzImage"
 STATE = ".vtd-takeover.json"
 # A build from nothing prints about this many lines; only for the percentage.
@@ -251,10 +259,14 @@ def needed() -> None:
 
 
 def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None = None,
-          jobs: int = 0) -> Path:
+          jobs: int = 0, variant: str = "") -> Path:
     """Return the bzImage of a kernel, built if it is not up to date."""
-    source = find(version, kdir, stock)
-    tree = Tree(source, "stock" if stock else "takeover")
+    if variant not in VARIANTS:
+        known = ", ".join(filter(None, VARIANTS))
+        die(f"no such variant of a kernel: {variant} (there is {known})")
+    source = find(version, kdir)
+    kind = "stock" if stock else "takeover"
+    tree = Tree(source, f"{kind}-{variant}" if variant else kind)
     mark = inputs(source, stock)
     image = tree.path / BZIMAGE
     with tree.lock():
@@ -266,8 +278,11 @@ def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None =
         needed()
         tree.prepare()
         tree.apply(files)
-        tree.configure(FRAGMENT.read_text() + ("" if stock else TAKEOVER), files)
-        with step(f"building Linux {source.label}, {'stock' if stock else 'with the takeover'}"):
+        wanted, excused = VARIANTS[variant]
+        lines = FRAGMENT.read_text() + ("" if stock else TAKEOVER) + wanted
+        tree.configure(lines, files, excused)
+        what = f"{'stock' if stock else 'with the takeover'}{', ' if variant else ''}{variant}"
+        with step(f"building Linux {source.label}, {what}"):
             tree.compile(["bzImage"], jobs or os.cpu_count() or 1)
         tree.note(done=mark)
     return image
@@ -279,9 +294,10 @@ def command() -> int:
     parser.add_argument("--kernel", metavar="VERSION", help=f"default: {DEFAULT}")
     parser.add_argument("--stock", action="store_true", help="without the takeover")
     parser.add_argument("--kdir", metavar="DIR", help="a clean Linux tree of your own")
+    parser.add_argument("--variant", default="", choices=list(VARIANTS), help="configuration")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="default: all CPUs")
     args = parser.parse_args()
-    print(build(args.kernel, args.stock, args.kdir, args.jobs))
+    print(build(args.kernel, args.stock, args.kdir, args.jobs, args.variant))
     return 0
 
 
