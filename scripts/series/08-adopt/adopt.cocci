@@ -5,11 +5,16 @@
 // matches: no_pointers 2
 // matches: no_copying 2
 // matches: no_tear_down 1
+// matches[<6.9]: no_tear_down 0
 // matches: no_tear_down_calls 2
+// matches[<6.9]: no_tear_down_calls 0
+// matches: no_tear_down_in_place 0
+// matches[<6.9]: no_tear_down_in_place 1
 // matches: no_copied_tables 1
 // matches: found 1
 // matches: adopt 1
 // matches: no_late_context 1
+// matches[<6.9]: no_late_context 0
 // matches: deferred 1
 
 @no_pointers@
@@ -36,6 +41,17 @@ expression iommu, context, bus, devfn;
 position p;
 @@
 - copied_context_tear_down@p(iommu, context, bus, devfn);
+
+@no_tear_down_in_place@
+expression iommu, bus, devfn;
+position p;
+@@
+  domain_context_mapping_one(...)
+  {
+  <...
+- if@p (context_copied(iommu, bus, devfn)) { ... }
+  ...>
+  }
 
 @no_copied_tables@
 expression iommu;

@@ -3,6 +3,13 @@
 // file: drivers/iommu/intel/iommu.h
 // matches: no_setters 2
 // matches: held 1
+// matches[<6.9]: no_setters 0
+// matches[<6.9]: held 0
+// file: drivers/iommu/intel/iommu.c
+// matches: no_setters 0
+// matches: held 0
+// matches[<6.9]: no_setters 2
+// matches[<6.9]: held 1
 
 @no_setters@
 identifier fn = { set_context_copied, clear_context_copied };

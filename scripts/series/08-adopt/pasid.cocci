@@ -1,6 +1,7 @@
 // A scalable entry is empty by the time its PASID table is set: release came
 // first.
 //
+// only: >=6.9
 // file: drivers/iommu/intel/pasid.c
 // matches: no_tear_down 1
 

@@ -29,7 +29,9 @@
 #include <asm/irq_vectors.h>
 
 #include "../iommu.h"
+#if TAKEOVER_KERNEL >= 61000
 #include "../../iommu-pages.h"
+#endif
 #include "../pasid.h"
 #include "env.h"
 #include "kunit.h"
@@ -67,7 +69,7 @@ u32 vtd_read32(struct takeover_unit *unit, unsigned int reg)
 
 u64 vtd_read64(struct takeover_unit *unit, unsigned int reg)
 {
-	return dmar_readq(to_iommu(unit)->reg + reg);
+	return readq(to_iommu(unit)->reg + reg);
 }
 
 void vtd_write32(struct takeover_unit *unit, unsigned int reg, u32 value)
@@ -77,7 +79,7 @@ void vtd_write32(struct takeover_unit *unit, unsigned int reg, u32 value)
 
 void vtd_write64(struct takeover_unit *unit, unsigned int reg, u64 value)
 {
-	dmar_writeq(to_iommu(unit)->reg + reg, value);
+	writeq(value, to_iommu(unit)->reg + reg);
 }
 
 unsigned long vtd_lock_registers(struct takeover_unit *unit)
@@ -167,6 +169,22 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
 
 /* env.h: ids, indices and memory */
 
+#if TAKEOVER_KERNEL >= 61600
+/* An id that is reserved already may be so once more: domains share ids. */
+void vtd_reserve_did(struct takeover_unit *unit, u16 did)
+{
+	ida_alloc_range(&to_iommu(unit)->domain_ida, did, did,
+			GFP_KERNEL | __GFP_NOFAIL);
+}
+
+int vtd_new_did(struct takeover_unit *unit)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	return ida_alloc_range(&iommu->domain_ida, IDA_START_DID,
+			       iommu->max_domain_id - 1, GFP_KERNEL);
+}
+#else
 void vtd_reserve_did(struct takeover_unit *unit, u16 did)
 {
 	set_bit(did, to_iommu(unit)->domain_ids);
@@ -183,6 +201,7 @@ int vtd_new_did(struct takeover_unit *unit)
 	set_bit(did, iommu->domain_ids);
 	return did;
 }
+#endif
 
 #ifdef CONFIG_IRQ_REMAP
 void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index)
@@ -191,6 +210,18 @@ void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index)
 }
 #endif
 
+/* The driver may free them: they come from where its own tables come from. */
+#if TAKEOVER_KERNEL >= 61600
+void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp)
+{
+	return iommu_alloc_pages_node_sz(to_iommu(unit)->node, gfp, SZ_4K);
+}
+
+void vtd_free_table(void *table)
+{
+	iommu_free_pages(table);
+}
+#elif TAKEOVER_KERNEL >= 61000
 void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp)
 {
 	return iommu_alloc_page_node(to_iommu(unit)->node, gfp);
@@ -200,6 +231,20 @@ void vtd_free_table(void *table)
 {
 	iommu_free_page(table);
 }
+#else
+void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp)
+{
+	struct page *page = alloc_pages_node(to_iommu(unit)->node,
+					     gfp | __GFP_ZERO, 0);
+
+	return page ? page_address(page) : NULL;
+}
+
+void vtd_free_table(void *table)
+{
+	free_page((unsigned long)table);
+}
+#endif
 
 /* Detection runs before there is a vmalloc space for memremap(). */
 int __ref vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
@@ -331,6 +376,30 @@ int vtd_visit_reserved(struct takeover_unit *unit, vtd_reserved_fn fn,
 
 /* takeover.h: from detection to installation */
 
+#if TAKEOVER_KERNEL >= 70300
+static bool __init driver_is_off(void)
+{
+	return no_iommu || dmar_policy_off();
+}
+
+static void __init switch_driver_on(void)
+{
+	no_iommu = 0;
+	dmar_policy = DMAR_ON;
+}
+#else
+static bool __init driver_is_off(void)
+{
+	return no_iommu || dmar_disabled;
+}
+
+static void __init switch_driver_on(void)
+{
+	no_iommu = 0;
+	dmar_disabled = 0;
+}
+#endif
+
 /**
  * intel_takeover_detect - look at a unit before any decision is made
  * @regs: its registers, mapped early
@@ -343,16 +412,15 @@ int vtd_visit_reserved(struct takeover_unit *unit, vtd_reserved_fn fn,
 void __init intel_takeover_detect(void __iomem *regs)
 {
 	struct takeover_policy policy = takeover_policy;
-	bool refused = no_iommu || dmar_disabled;
 	int ret;
 
 	if (!is_kdump_kernel())
 		return;
 
-	takeover_judge_unit(&policy, dmar_readq(regs + DMAR_CAP_REG),
-			    dmar_readq(regs + DMAR_ECAP_REG),
+	takeover_judge_unit(&policy, readq(regs + DMAR_CAP_REG),
+			    readq(regs + DMAR_ECAP_REG),
 			    readl(regs + DMAR_GSTS_REG),
-			    dmar_readq(regs + DMAR_RTADDR_REG));
+			    readq(regs + DMAR_RTADDR_REG));
 	if (policy.found && takeover_mode == TAKEOVER_OFF) {
 		pr_warn_once("intel_iommu_takeover=off: translation of the crashed kernel will be switched off\n");
 		policy.found = false;
@@ -373,11 +441,10 @@ void __init intel_takeover_detect(void __iomem *regs)
 	if (!policy.found)
 		return;
 
-	if (refused)
+	if (driver_is_off())
 		pr_warn("the IOMMU driver runs although it is off by default or by the command line: DMA is in flight through it. intel_iommu_takeover=off switches translation off\n");
 
-	no_iommu = 0;
-	dmar_disabled = 0;
+	switch_driver_on();
 	intel_iommu_sm = policy.scalable;
 }
 
@@ -610,32 +677,62 @@ bool intel_takeover_holds_device(struct device *dev)
 	       takeover_holds_device(info->iommu->takeover, dev);
 }
 
+#if TAKEOVER_KERNEL >= 70000
+/*
+ * The two are of one IOMMU group: its lock, which iommu_deferred_attach()
+ * takes, is held on behalf of the device that maps.
+ */
+static int attach_real_dma_dev(struct device *real)
+{
+	struct iommu_domain *domain = iommu_get_dma_domain(real);
+	int ret = domain->ops->attach_dev(domain, real, NULL);
+
+	if (!ret)
+		real->iommu->attach_deferred = 0;
+	return ret;
+}
+#else
+static int attach_real_dma_dev(struct device *real)
+{
+	return iommu_deferred_attach(real, iommu_get_dma_domain(real));
+}
+#endif
+
 /*
  * A device behind VMD appears on the bus as the VMD endpoint, whose driver
  * never maps. Its entry is released, and filled, on behalf of the device.
  */
 static void release_real_dma_dev(struct device *real)
 {
-	int ret = iommu_deferred_attach(real, iommu_get_dma_domain(real));
+	int ret = attach_real_dma_dev(real);
 
 	if (ret)
 		dev_err(real, "not attached for the devices behind it (%d)\n",
 			ret);
 }
 
+#if TAKEOVER_KERNEL >= 60900
+static void install_pasid_table(struct device *dev)
+{
+	int ret = intel_pasid_setup_sm_context(dev);
+
+	if (ret)
+		dev_err(dev, "no PASID table installed (%d)\n", ret);
+}
+#endif
+
 /**
  * intel_takeover_release - end a device's old mappings before it is attached
  * @dev: device
  *
  * Every attach, to whatever kind of domain, comes through here first. In
- * scalable mode the device gets its own, empty, PASID table.
+ * scalable mode the device then gets its own, empty, PASID table.
  */
 void intel_takeover_release(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
 	unsigned int released;
-	int ret;
 
 	if (!intel_takeover_holds_device(dev))
 		return;
@@ -654,11 +751,10 @@ void intel_takeover_release(struct device *dev)
 	spin_unlock(&iommu->lock);
 	dev_info(dev, "released, %u requester ids\n", released);
 
-	if (!sm_supported(iommu))
-		return;
-	ret = intel_pasid_setup_sm_context(dev);
-	if (ret)
-		dev_err(dev, "no PASID table installed (%d)\n", ret);
+#if TAKEOVER_KERNEL >= 60900
+	if (sm_supported(iommu))
+		install_pasid_table(dev);
+#endif
 }
 
 static int not_blocked(u16 rid, void *data)
@@ -702,6 +798,34 @@ static int __init quiet_blocked_endpoints(void)
 late_initcall_sync(quiet_blocked_endpoints);
 
 #if IS_ENABLED(CONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST)
+#define TEST_IRT_ORDER \
+	get_order(INTR_REMAP_TABLE_ENTRIES * sizeof(struct irte))
+
+#if TAKEOVER_KERNEL >= 61600
+static bool init_test_ids(struct intel_iommu *iommu)
+{
+	ida_init(&iommu->domain_ida);
+	iommu->max_domain_id = cap_ndoms(iommu->cap);
+	return true;
+}
+
+static void free_test_ids(struct intel_iommu *iommu)
+{
+	ida_destroy(&iommu->domain_ida);
+}
+#else
+static bool init_test_ids(struct intel_iommu *iommu)
+{
+	iommu->domain_ids = bitmap_zalloc(cap_ndoms(iommu->cap), GFP_KERNEL);
+	return iommu->domain_ids;
+}
+
+static void free_test_ids(struct intel_iommu *iommu)
+{
+	bitmap_free(iommu->domain_ids);
+}
+#endif
+
 /**
  * takeover_test_unit - a unit for the KUnit suites
  * @irt: where to put the address of its interrupt table
@@ -715,6 +839,7 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	struct intel_iommu *iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
 	struct glue_unit *unit = kzalloc(sizeof(*unit), GFP_KERNEL);
 	struct ir_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
+	bool ids;
 
 	if (!iommu || !unit || !table)
 		goto out;
@@ -723,11 +848,11 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	iommu->cap = FIELD_PREP(VTD_CAP_ND, 2) |
 		     FIELD_PREP(VTD_CAP_SAGAW, BIT(2));
 	iommu->node = NUMA_NO_NODE;
-	iommu->domain_ids = bitmap_zalloc(cap_ndoms(iommu->cap), GFP_KERNEL);
+	ids = init_test_ids(iommu);
 	iommu->ir_table = table;
 	table->bitmap = bitmap_zalloc(INTR_REMAP_TABLE_ENTRIES, GFP_KERNEL);
-	table->base = iommu_alloc_pages(GFP_KERNEL, INTR_REMAP_PAGE_ORDER);
-	*irt = (u64 *)table->base;
+	*irt = (u64 *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, TEST_IRT_ORDER);
+	table->base = (struct irte *)*irt;
 
 	unit->iommu = iommu;
 	unit->core.name = "test";
@@ -735,8 +860,8 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
 	unit->core.adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
 	unit->core.confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	unit->core.root = iommu_alloc_page(GFP_KERNEL);
-	if (iommu->domain_ids && table->bitmap && table->base &&
+	unit->core.root = vtd_alloc_table(&unit->core, GFP_KERNEL);
+	if (ids && table->bitmap && table->base &&
 	    unit->core.adopted && unit->core.confined && unit->core.root)
 		return &unit->core;
 	takeover_free_test_unit(&unit->core);
@@ -757,12 +882,11 @@ void takeover_free_test_unit(struct takeover_unit *unit)
 	struct intel_iommu *iommu = to_iommu(unit);
 
 	if (unit->root)
-		iommu_free_page(unit->root);
-	if (iommu->ir_table->base)
-		iommu_free_pages(iommu->ir_table->base, INTR_REMAP_PAGE_ORDER);
+		vtd_free_table(unit->root);
+	free_pages((unsigned long)iommu->ir_table->base, TEST_IRT_ORDER);
 	bitmap_free(iommu->ir_table->bitmap);
 	kfree(iommu->ir_table);
-	bitmap_free(iommu->domain_ids);
+	free_test_ids(iommu);
 	kfree(iommu);
 	free_unit(container_of(unit, struct glue_unit, core));
 }
