@@ -34,7 +34,7 @@ class Known:
     suite: str = ""
     """Where the package is, if that is not the machine's own Debian."""
     sparse: bool = True
-    """Its headers are fit for sparse; the kernel's own outran Debian's sparse at some point."""
+    """Debian's sparse understands its headers."""
 
 
 KNOWN = {
@@ -70,6 +70,11 @@ class Source:
         if not self.foreign:
             return self.version
         return f"{self.version}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:8]}"
+
+    @property
+    def no_sparse(self) -> bool:
+        """Is sparse of no use on it?"""
+        return self.version in KNOWN and not KNOWN[self.version].sparse
 
     @property
     def lost(self) -> frozenset[str]:
