@@ -24,6 +24,8 @@ HEADER = re.compile(r"^// *(file|matches|only)(?:\[([^\]]*)\])?: *(.*?) *$", re.
 BOUND = re.compile(r"(>=|<)(\d+)\.(\d+)")
 RANGED = re.compile(r"\[([^\]]*)\]\n")
 SWITCH = "TAKEOVER_KERNEL"
+# Between the core and a kernel; and the test that holds the formats against the driver's own.
+KNOWING = ("glue.c", "format_test.c")
 PLACES = {"before", "after", "instead"}
 
 
@@ -130,8 +132,8 @@ def resolve(text: str, path: str, number: int) -> str:
     """Keep of `#if TAKEOVER_KERNEL >= N` only the branch that is for this kernel."""
     if SWITCH not in text:
         return text
-    if Path(path).name != "glue.c":
-        die(f"{path}: only glue.c may ask for {SWITCH}")
+    if Path(path).name not in KNOWING:
+        die(f"{path}: only {' and '.join(KNOWING)} may ask for {SWITCH}")
     need("unifdef")
     # Status 1 means that something changed; -B takes the blank lines away that would double up.
     done = run(["unifdef", "-B", f"-D{SWITCH}={number}"], stdin=text, check=False)

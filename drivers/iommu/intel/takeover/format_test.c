@@ -2,13 +2,15 @@
 /*
  * format.h against what the driver knows of the same registers and tables.
  *
- * The two were written apart. Where the driver has a name for a bit, it has to
- * be the same bit.
+ * The two were written apart. Where the driver has a name for a bit, and lets
+ * others see it, it has to be the same bit.
  */
 #include <kunit/test.h>
 #include <linux/dmar.h>
 
+#if TAKEOVER_KERNEL >= 61000
 #include <asm/posted_intr.h>
+#endif
 
 #include "../iommu.h"
 #include "../pasid.h"
@@ -73,6 +75,7 @@ static void capabilities(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ecap_rps(VTD_ECAP_RPS));
 }
 
+#if TAKEOVER_KERNEL >= 60900
 static void legacy_entry(struct kunit *test)
 {
 	struct context_entry entry = { .lo = VTD_CTX_FPD };
@@ -117,6 +120,7 @@ static void scalable_entry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtd_pasid_directory_size(VTD_SM_CTX_PDTS),
 			(size_t)SZ_128K);
 }
+#endif
 
 static void pasid_entry(struct kunit *test)
 {
@@ -128,7 +132,9 @@ static void pasid_entry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)pasid_pte_get_pgtt(&entry),
 			PASID_ENTRY_PGTT_SL_ONLY);
 	KUNIT_EXPECT_TRUE(test, pasid_pte_is_present(&entry));
+#if TAKEOVER_KERNEL >= 61200
 	KUNIT_EXPECT_TRUE(test, pasid_pte_is_fault_disabled(&entry));
+#endif
 }
 
 static void page_table_entry(struct kunit *test)
@@ -194,7 +200,6 @@ static void interrupt_entry(struct kunit *test)
 static void posted_entry(struct kunit *test)
 {
 	const u64 address = 0x123456789abcdec0ULL & ~63ULL;
-	struct pi_desc descriptor = { .nv = 0xa5 };
 	struct irte entry = {};
 
 	entry.p_pst = 1;
@@ -210,6 +215,12 @@ static void posted_entry(struct kunit *test)
 			address);
 	KUNIT_EXPECT_EQ(test, entry.low & VTD_POSTED_RSVD_0, 0ULL);
 	KUNIT_EXPECT_EQ(test, entry.high & VTD_POSTED_RSVD_1, 0ULL);
+}
+
+#if TAKEOVER_KERNEL >= 61000
+static void posted_descriptor(struct kunit *test)
+{
+	struct pi_desc descriptor = { .nv = 0xa5 };
 
 	KUNIT_EXPECT_EQ(test, sizeof(descriptor), (size_t)VTD_PID_SIZE);
 	KUNIT_EXPECT_EQ(test, offsetof(struct pi_desc, control),
@@ -217,6 +228,7 @@ static void posted_entry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, FIELD_GET(VTD_PID_NV, descriptor.control),
 			0xa5ULL);
 }
+#endif
 
 static void interrupt_table(struct kunit *test)
 {
@@ -230,13 +242,18 @@ static struct kunit_case format_cases[] = {
 	KUNIT_CASE(registers),
 	KUNIT_CASE(commands),
 	KUNIT_CASE(capabilities),
+#if TAKEOVER_KERNEL >= 60900
 	KUNIT_CASE(legacy_entry),
 	KUNIT_CASE(scalable_entry),
+#endif
 	KUNIT_CASE(pasid_entry),
 	KUNIT_CASE(page_table_entry),
 	KUNIT_CASE(fault_record),
 	KUNIT_CASE(interrupt_entry),
 	KUNIT_CASE(posted_entry),
+#if TAKEOVER_KERNEL >= 61000
+	KUNIT_CASE(posted_descriptor),
+#endif
 	KUNIT_CASE(interrupt_table),
 	{}
 };

@@ -38,6 +38,9 @@
 #include "takeover.h"
 #include "unit.h"
 
+/* The order of a range of pages that is all there is. */
+#define EVERY_PAGE	(64 - VTD_PAGE_SHIFT)
+
 struct glue_unit {
 	struct takeover_unit	core;
 	struct intel_iommu	*iommu;
@@ -164,7 +167,7 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
 	if (!(control & PCI_ATS_CTRL_ENABLE))
 		return;
 	qi_flush_dev_iotlb(to_iommu(unit), rid, info->pfsid, info->ats_qdep, 0,
-			   MAX_AGAW_PFN_WIDTH);
+			   EVERY_PAGE);
 }
 
 /* env.h: ids, indices and memory */
