@@ -339,6 +339,7 @@ class Guest:
         with (folder / "qemu.log").open("w") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,  # Control-C is for us, and we end it
                 env={**os.environ, **config.emulator.environment})
         try:
             self.wait_path(self.private / "qmp")

@@ -11,7 +11,8 @@ import fnmatch
 import json
 import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ STRAY_ENDS = ("reached", "silent", "loud", "off")
 
 CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on ignore_loglevel "
            "no_timer_check")
+
+
+# Keys of a row that a run does not depend on: when it is asked for, what is expected of it; and
+# those that only its judgement depends on.
+NOT_RUN = {"tags", "stock", "takeover", "stock_on", "kernels"}
+JUDGED = {"report", "blocked", "faulting", "faults", "first_says", "crash_says"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,12 @@ class Row:
     first_kernel: str = ""
     # "panic": the first kernel was booted. "kexec": it was started by kexec -e from one like it.
     road: str = "panic"
+    # Which versions of the kernel that saves the dump the row is for; none named: all.
+    kernels: list[str] = field(default_factory=list)
+    # How it was built, kernel.build's "variant"; nothing: as usual.
+    variant: str = ""
+    # What stock of a version does, where it differs from "stock".
+    stock_on: dict[str, str | list[str]] = field(default_factory=dict)
     # Devices that may fault after release, and how many times at least, or nothing is shown.
     faults: dict[str, int] = field(default_factory=dict)
     # What a kernel must have logged, or the row is not what its name says.
@@ -108,9 +121,35 @@ class Row:
         """Is there a sound card, which the first kernel is to record from without end?"""
         return any("{audio}" in qemu for device in self.devices for qemu in device.qemu)
 
+    def runs_on(self, version: str) -> bool:
+        """Is the row for this version of the kernel that saves the dump?"""
+        return not self.kernels or version in self.kernels
+
+    def expected(self, version: str, stock: bool) -> str | list[str]:
+        """What a kernel does with the row: "clean", or the judgements that fail."""
+        return self.stock_on.get(version, self.stock) if stock else self.takeover
+
     def definition(self) -> str:
-        """All that makes the run what it is, for telling whether a result is still fresh."""
-        return json.dumps(self, default=vars, sort_keys=True)
+        """All that makes the run what it is, for telling whether a result is still fresh.
+
+        What has its default is left out, so that a new key leaves the old rows as they are; and
+        what the guest gets of the keys is in it, so that it may be made in another way.
+        """
+        got = {"first_line": self.first_line(), "crash_line": self.crash_line(),
+               "bytes": self.bytes, "capture": self.capture(),
+               "rmrr_slot": self.rmrr_slot if self.rmrr else None}
+        return json.dumps({**got, **self._keys(lambda name: name not in NOT_RUN | JUDGED)},
+                          default=vars, sort_keys=True)
+
+    def judged(self) -> str:
+        """What the judgement takes from the row that the run does not depend on."""
+        return json.dumps(self._keys(lambda name: name in JUDGED), sort_keys=True)
+
+    def _keys(self, chosen: Callable[[str], bool]) -> dict[str, object]:
+        defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default
+                    for f in fields(self)}
+        return {name: getattr(self, name) for name, default in defaults.items()
+                if chosen(name) and getattr(self, name) != default}
 
 
 def misuse(row: Row) -> str:
@@ -138,6 +177,12 @@ def misuse(row: Row) -> str:
     return ""
 
 
+def first_fit(name: str, patterns: dict[str, Any]) -> Any:
+    """What the first pattern that a name fits says, or nothing."""
+    return next((what for pattern, what in patterns.items() if fnmatch.fnmatchcase(name, pattern)),
+                None)
+
+
 def load(path: Path = FILE) -> dict[str, Row]:
     """All rows by name: the cells first, then the rows in the file's order."""
     data = tomllib.loads(path.read_text())
@@ -149,10 +194,11 @@ def load(path: Path = FILE) -> dict[str, Row]:
             name = f"cmd-{first}-{crash}"
             raw[name] = {"first": first_options, "crash": crash_options,
                          "tags": list(cells["tags"])}
-            for pattern, fails in cells.get("stock", {}).items():
-                if fnmatch.fnmatchcase(name, pattern):
-                    raw[name]["stock"] = fails
-                    break
+            if fails := first_fit(name, cells.get("stock", {})):
+                raw[name]["stock"] = fails
+            raw[name]["stock_on"] = {
+                version: fails for version, patterns in cells.get("stock_on", {}).items()
+                if (fails := first_fit(name, patterns))}
     for tag, names in cells.get("tag", {}).items():
         for name in names:
             raw[name]["tags"].append(tag)
@@ -181,6 +227,9 @@ def load(path: Path = FILE) -> dict[str, Row]:
             die(f"row {name}: panic is nmi or sysrq")
         if rows[name].road not in ("panic", "kexec"):
             die(f"row {name}: road is panic or kexec")
+        for version in [*rows[name].kernels, *rows[name].stock_on]:
+            if not re.fullmatch(r"\d+\.\d+", version):
+                die(f"row {name}: {version!r} is no kernel version")
         if strange := set(rows[name].faults) - {d.name for d in rows[name].devices}:
             die(f"row {name}: faults of no device of the row: {' '.join(sorted(strange))}")
         try:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import course
 import evidence
 import kdump
 import scenarios
 import verdict
 from common import Failure
-from emulator import Emulator
+from course import Kernel
 from evidence import Dump, Facts, Function, Span
 from guest import Mark
 
@@ -244,10 +245,9 @@ def test_host_pauses_do_not_count(tmp_path: Path) -> None:
     assert run.seconds(panic + 6) == 3
 
 
-def test_result_as_data(tmp_path: Path) -> None:
+def test_result_as_data() -> None:
     run = facts(put={"RELEASED": fault(NIC)})
-    stock = kdump.Kernel("6.12", True, tmp_path)
-    data = kdump.result(run.row, stock, run)
+    data = course.compare(run.row, Kernel("6.12", True), course.result(run.row, run))
     assert data["verdict"] == "FAIL" and data["fails"] == ["FRESH"]
     assert data["as_measured"] is False and data["expected"] == "clean"
     assert list(data["invariants"]) == verdict.INVARIANTS
@@ -260,15 +260,14 @@ def test_result_as_data(tmp_path: Path) -> None:
     assert [n for _, n in nic["faulted"]] == [1] and not disk["faulted"]
     assert sum(n for _, n in nic["in_flight"]) == 2
     assert sum(n for _, n in nic["translated"]) == 3
-    takeover = kdump.result(run.row, kdump.Kernel("6.12", False, tmp_path), run)
-    assert "as_measured" not in takeover
+    assert "as_measured" not in course.compare(run.row, Kernel("6.12", False), data)
 
 
 def test_which_results_are_good() -> None:
-    assert kdump.good({"verdict": "PASS"}) and not kdump.good({"verdict": "FAIL"})
-    assert kdump.good({"verdict": "FAIL", "as_measured": True})
-    assert not kdump.good({"verdict": "PASS", "as_measured": False})
-    assert not kdump.good({"verdict": "NO RESULT"}) and kdump.good({"verdict": "SKIP"})
+    assert course.good({"verdict": "PASS"}) and not course.good({"verdict": "FAIL"})
+    assert course.good({"verdict": "FAIL", "as_measured": True})
+    assert not course.good({"verdict": "PASS", "as_measured": False})
+    assert not course.good({"verdict": "NO RESULT"}) and course.good({"verdict": "SKIP"})
 
 
 def test_choice_of_rows() -> None:
@@ -280,39 +279,6 @@ def test_choice_of_rows() -> None:
         kdump.choose(rows, ["nonsense"], [])
     with pytest.raises(Failure, match="nonsense"):
         kdump.choose(rows, [], ["nonsense"])
-
-
-def test_row_without_its_qemu_or_first_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-                                              ) -> None:
-    monkeypatch.setattr(kdump, "accelerator", lambda: "tcg")
-    row = scenarios.load()["iommu-x2apic"]
-    kernel = kdump.Kernel("6.12", True, tmp_path)
-    data = kdump.run_row(row, kernel, tmp_path, Failure("offline"), False)
-    assert (data["verdict"], data["why"], data["qemu"]) == ("SKIP", "offline", None)
-    assert kdump.good(data)
-    data = kdump.run_row(row, kernel, Failure("no package"), Emulator("qemu", "10.0.2"), False)
-    assert data["verdict"] == "NO RESULT" and "no package" in data["why"]
-    assert not kdump.good(data)
-
-
-def test_result_depends_on_both_kernels_and_on_qemu(tmp_path: Path) -> None:
-    row = scenarios.load()["cmd-dma-dma"]
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    ours.write_text("1")
-    theirs.write_text("2")
-    kernel = kdump.Kernel("6.12", False, ours)
-    key = kernel.key(row, theirs, "10.0.2")
-    others = [kernel.key(row, ours, "10.0.2"), kernel.key(row, theirs, "7.2.22"),
-              kernel.key(dataclasses.replace(row, road="kexec"), theirs, "10.0.2")]
-    theirs.write_text("3")
-    others.append(kernel.key(row, theirs, "10.0.2"))
-    assert len({key, *others}) == 5
-
-
-def test_first_kernel() -> None:
-    image = Path("bzImage")
-    assert kdump.Kernel("6.12", False, image).first("") == image
-    assert kdump.Kernel("6.12", True, image).first("stock") == image
 
 
 def test_said() -> None:

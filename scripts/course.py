@@ -1,0 +1,395 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The course of one run: boot, panic under DMA, dump, judgement, and the result that is kept.
+
+The guest is guest.py's, the evidence evidence.py's, the judgement verdict.py's. Which rows run, on
+which kernels and how many at a time is runner.py's.
+
+Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/. A result is:
+
+    row, kernel, flavour    name; "6.12"; "takeover" or "stock"
+    verdict                 "PASS", "FAIL", "NO RESULT" (spoilt three times, or there is no
+                            kernel) or "SKIP" (there is no such QEMU)
+    fails                   names of the judgements that failed
+    expected, as_measured   "clean" or a list that must be among the fails; did it fit. On our
+                            kernel only for rows that ask it to fail
+    invariants, checks      {name: {"verdict": "pass" | "fail" | "not judged", "text": ...}}
+    facts                   command lines, devices, seconds from the panic to things, counts
+    timeline                seconds of guest time since the panic (the host's pauses cut out):
+        marks               {"panic", "crash kernel", "new root", "dump begun", "dump saved": s}
+        translation         [[s, 0 or 1], ...] from the panic on
+        bucket              width of a bucket in seconds
+        devices             [{"name", "sid", "id", "released": s or null,
+                              "in_flight" | "translated" | "faulted": [[s, count], ...]}]
+                            in_flight: the dead kernel's DMA, pass-through included
+    no_results              runs thrown away: QEMU died, or the host was too late
+    repeat, folder          the command that repeats the run; where its files are
+    date, qemu, accel       when, with what. qemu: the version that ran the row, null if none
+    key, judged             what the run depends on, and what the judgement does: a result whose
+                            run is fresh and whose judgement is not is judged again from its facts
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import pickle
+import re
+import secrets
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import acpi
+import evidence
+import hostile
+import verdict
+from common import OUT, TOP, Failure, run, say, write_whole
+from emulator import Emulator
+from evidence import Facts
+from guest import INITRAMFS, TRACE_PANIC, Config, Guest, Mark, NoResult, accelerator
+from scenarios import Row
+from stray import Edu
+
+ATTEMPTS = 3
+BOOT_LIMIT = 180
+DISK_SIZE = 1 << 29
+BUCKET = 0.1
+GSTS = 0xFED9001C
+# What a run depends on beside its row; the row's part is in Row.definition(), the judgement's in
+# verdict.py and Row.judged().
+SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "tables.py",
+           "stray.py", "acpi.py", "qtest.py"]
+JUDGE = ["verdict.py"]
+HERE = Path(__file__).resolve().parent
+
+
+class Images(NamedTuple):
+    """The bzImages of a run: the kernel that saves the dump, and the one that panics."""
+
+    crash: Path
+    first: Path
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What a row is run on; unless it says otherwise this kernel is the one that panics too."""
+
+    version: str
+    stock: bool
+
+    @property
+    def flavour(self) -> str:
+        return "stock" if self.stock else "takeover"
+
+    @property
+    def name(self) -> str:
+        return f"{self.version}-{self.flavour}"
+
+
+def run_key(row: Row, images: Images, qemu: str) -> str:
+    """What the course of a run depends on."""
+    digest = hashlib.sha256(images.crash.read_bytes())
+    if images.first != images.crash:
+        digest.update(images.first.read_bytes())
+    digest.update(f"{qemu} {row.definition()}".encode())
+    for path in [*(HERE / name for name in SOURCES), *sorted(INITRAMFS.iterdir())]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def judge_key(row: Row) -> str:
+    """What the judgement of a run depends on, beside its facts."""
+    digest = hashlib.sha256(row.judged().encode())
+    for name in JUDGE:
+        digest.update((HERE / name).read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
+    """One run from boot to dump. Raises NoResult; everything else becomes facts."""
+    disk = folder / "disk.img"
+    with disk.open("wb") as image:
+        image.truncate(DISK_SIZE)
+    run(["mkfs.ext4", "-q", "-F", disk])
+    nonce = f"vtd-{secrets.token_hex(8)}"
+    node = next(d.node for d in row.devices if d.role == "disk")
+    config = Config(
+        emulator=qemu, kernel=images.first, crash_kernel=images.crash, append=row.first_line(),
+        iommu=row.iommu, memory=row.bytes,
+        row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
+             "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else ""},
+        devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
+        detour=row.road == "kexec",
+        early={acpi.FILE: acpi.dmar(row.rmrr_slot)} if row.rmrr else {},
+        qtest=bool(row.edit or row.stray))
+    guest = Guest(config, folder)
+    marks: dict[str, Mark] = {}
+    changed: list[int] | None = None
+    edu: Edu | None = None
+    try:
+        functions, trouble = boot(guest, marks)
+        misfit = evidence.name_functions(functions, row.devices)
+        old, crash = evidence.parse_iomem(line for _, line in guest.serial.lines)
+        if not trouble and (row.edit or row.stray):
+            trouble = misfit
+        if not trouble:
+            if row.stray:
+                edu = set_up_edu(guest, row, functions, crash)
+
+            def edit() -> None:
+                if row.edit:
+                    hostile.edit(row, guest, functions, old, crash)
+
+            trouble = crash_and_dump(guest, row, marks, edit, edu)
+            guest.stop()
+            marks["end"] = guest.mark()
+            if "saved" in marks:
+                marks["saved"] = marks["end"]
+        else:
+            guest.stop()
+            marks["panic"] = marks["end"] = guest.mark()
+        translating = bool(guest.register(GSTS) & evidence.GSTS_TES)
+        before = guest.private / "ram.before"
+        if before.exists():
+            changed = evidence.changed_pages(before, guest.ram, old, row.bytes)
+        sent = guest.frames.sent if guest.frames else 0
+    finally:
+        if edu:
+            edu.stop()
+        guest.close()
+    with guest.trace.open("rb") as lines:
+        trace = evidence.parse_trace(lines)
+    # The crash kernel's lines begin with its mark: that bears the time of its first one.
+    begin = marks["crash"].time if "crash" in marks else time.time()
+    return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
+                 functions=functions, misfit=misfit, old=old, crash=crash, changed=changed,
+                 translating_at_end=translating, dump=evidence.read_dump(disk, folder),
+                 trouble=trouble, sent=sent,
+                 first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
+                 crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
+                 accesses=edu.accesses if edu else [])
+
+
+def set_up_edu(guest: Guest, row: Row, functions: list[evidence.Function],
+               crash: list[evidence.Span]) -> Edu:
+    """The edu device, told what to read and when."""
+    places = {"rmrr": acpi.RMRR[0], "old": 16 << 20, "crash": crash[0].first + (64 << 20)}
+    orders = {when: {what: places[what] for what in ends} for when, ends in row.stray.items()}
+    edu = Edu(guest, hostile.requester("edu", functions), orders)
+    edu.enable()
+    return edu
+
+
+def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function], str]:
+    """Until the first kernel is READY: its devices, and what went wrong, if anything."""
+    found = guest.wait_line([r"kdump: READY", r"kdump: NOT READY.*", r"Kernel panic.*"],
+                            0, BOOT_LIMIT)
+    functions = evidence.parse_functions(line for _, line in guest.serial.lines)
+    if found is None or "kdump: READY" not in found[1][0]:
+        return functions, f"first kernel: {found[1][0] if found else 'not ready in time'}"
+    guest.stop()
+    guest.trace_on(TRACE_PANIC)
+    marks["ready"] = guest.mark()
+    guest.cont()
+    # Let the disk writer be seen at work before the end.
+    time.sleep(0.3)
+    return functions, ""
+
+
+def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
+                   edu: Edu | None) -> str:
+    """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
+    start = len(guest.serial.lines)
+    if edu:
+        edu.do("ready")
+    guest.stop()
+    try:
+        edit()
+    except Failure as failure:
+        marks["panic"] = guest.mark()
+        return f"edit: {failure}"
+    marks["panic"] = guest.mark()
+    guest.start_frames()
+    if edu:
+        edu.watch()
+    guest.cont()
+    if row.panic == "nmi":
+        guest.monitor("nmi")
+    else:
+        guest.write("panic")
+    found = guest.wait_line([r"Linux version "], start, row.limit)
+    if found is None:
+        return "the crash kernel did not start"
+    guest.stop()
+    marks["crash"] = replace(guest.mark(), time=guest.serial.lines[found[0]][0])
+    # From here on old memory must not change: this copy is what it is held against.
+    run(["cp", "--sparse=always", guest.ram, guest.private / "ram.before"])
+    touched = re.search(rb"vtd_reg_(dmar_root|write_gcmd)",
+                        guest.trace.read_bytes()[marks["panic"].trace:])
+    guest.cont()
+    if touched:
+        # The guest went on while the host, busy with other things, had yet to stop it.
+        raise NoResult("the IOMMU was written to before the copy of RAM was taken")
+    ends = [r"kdump: DUMP SAVED", r"kdump: DUMP LOST.*", r"Kernel panic.*"]
+    at = found[0] + 1
+    deadline = time.monotonic() + row.limit
+    while found := guest.wait_line([r"kdump: DUMP BEGIN", *ends], at,
+                                   deadline - time.monotonic()):
+        at = found[0] + 1
+        stamp = guest.serial.lines[found[0]][0]
+        if found[1][0] == "kdump: DUMP BEGIN":
+            marks["begin"] = replace(guest.mark(), time=stamp)
+        elif found[1][0] == "kdump: DUMP SAVED":
+            if edu:
+                edu.do("saved")
+            marks["saved"] = guest.mark()
+            return ""
+        else:
+            return f"crash kernel: {found[1][0].removeprefix('kdump: ')}"
+    return f"no dump within {row.limit} s"
+
+
+def buckets(facts: Facts, times: Iterable[float]) -> list[list[float]]:
+    counts = Counter(int(facts.seconds(t) / BUCKET) for t in times)
+    return [[round(b * BUCKET, 3), n] for b, n in sorted(counts.items())]
+
+
+def timeline(facts: Facts) -> dict[str, Any]:
+    """The run as a drawing needs it; see the head of this file."""
+    names = {"panic": "panic", "crash": "crash kernel", "begin": "dump begun",
+             "saved": "dump saved"}
+    marks = {text: facts.seconds(facts.marks[name].time)
+             for name, text in names.items() if name in facts.marks}
+    if facts.root:
+        marks["new root"] = facts.seconds(facts.root.time)
+    panic = facts.marks["panic"].trace
+    flying = facts.in_flight()
+    faults = [f for f in facts.trace.faults if panic <= f.at < facts.end]
+    sids = {f.sid for f in facts.functions if f.device} | {d.sid for d in facts.dmas}
+    lanes = []
+    for sid in sorted(sids | {f.sid for f in faults}):
+        function = facts.by_sid.get(sid)
+        lanes.append({
+            "name": facts.who(sid), "sid": sid, "id": function.id if function else None,
+            "released": facts.seconds(facts.releases[sid].time) if sid in facts.releases
+            else None,
+            "in_flight": buckets(facts, (d.time for d in flying if d.sid == sid)),
+            "translated": buckets(facts, (d.time for d in facts.dmas
+                                          if d.sid == sid and not d.direct)),
+            "faulted": buckets(facts, (f.time for f in faults if f.sid == sid)),
+        })
+    return {
+        "marks": marks, "bucket": BUCKET, "devices": lanes,
+        "translation": [[0.0, int(facts.trace.translating(panic))],
+                        *([facts.seconds(s.time), s.value] for s in facts.trace.switches
+                          if panic <= s.at < facts.end)],
+    }
+
+
+def result(row: Row, facts: Facts) -> dict[str, Any]:
+    """The judgement, and what of the facts is of use afterwards."""
+    verdicts = verdict.judge(facts)
+    fails = verdict.failures(verdicts)
+    drawing = timeline(facts)
+    panic = facts.marks["panic"].trace
+    return {
+        "verdict": "FAIL" if fails else "PASS", "fails": fails,
+        "invariants": {n: verdicts[n]._asdict() for n in verdict.INVARIANTS},
+        "checks": {n: v._asdict() for n, v in verdicts.items() if n not in verdict.INVARIANTS},
+        "facts": {
+            "first": row.first_line(), "crash": row.crash_line(),
+            "devices": [f"{f.address} {f.id} {f.driver} {f.domain}" for f in facts.functions],
+            "seconds": drawing["marks"],
+            "frames": facts.sent, "vmcore_bytes": facts.dump.size,
+            "faults": sum(panic <= f.at < facts.end for f in facts.trace.faults),
+            "in_flight_after_root": sum(d.at > facts.root.at for d in facts.in_flight())
+            if facts.root else 0,
+        },
+        "timeline": drawing,
+    }
+
+
+def compare(row: Row, kernel: Kernel, data: dict[str, Any]) -> dict[str, Any]:
+    """A result with what was expected of it; no part of what is kept, which may be older."""
+    expected = row.expected(kernel.version, kernel.stock)
+    kept = {k: v for k, v in data.items() if k not in ("expected", "as_measured")}
+    if data["verdict"] in ("PASS", "FAIL") and (kernel.stock or expected != "clean"):
+        kept |= {"expected": expected,
+                 "as_measured": verdict.as_measured(data["fails"], expected)}
+    return kept
+
+
+def good(data: dict[str, Any]) -> bool:
+    """Rows that are meant to fail, stock's mostly, are good when they do as expected."""
+    return data["verdict"] == "SKIP" or bool(data.get("as_measured", data["verdict"] == "PASS"))
+
+
+def kept_result(row: Row, kernel: Kernel, folder: Path, data: dict[str, Any]
+                ) -> dict[str, Any] | None:
+    """The result of an earlier run, judged again if need be; None if it has to be run."""
+    try:
+        old: dict[str, Any] = json.loads((folder / "result.json").read_text())
+        if old.get("key") != data["key"] or old["verdict"] not in ("PASS", "FAIL"):
+            return None
+        if old.get("judged") != data["judged"]:
+            facts = pickle.loads(gzip.decompress((folder / "facts").read_bytes()))
+            old |= result(row, replace(facts, row=row)) | {"judged": data["judged"]}
+            keep(folder, compare(row, kernel, old))
+    except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+        return None
+    return {**compare(row, kernel, old), "resumed": True}
+
+
+def keep(folder: Path, data: dict[str, Any]) -> None:
+    write_whole(folder / "result.json", json.dumps(data, indent=1) + "\n")
+
+
+def run_row(row: Row, kernel: Kernel, images: Images | Failure, qemu: Emulator | Failure,
+            resume: bool) -> dict[str, Any]:
+    """Run a row until there is a result; keep it in result.json."""
+    folder = OUT / "kdump" / kernel.name / row.name
+    flavour = " --stock" if kernel.stock else ""
+    data: dict[str, Any] = {
+        "row": row.name, "kernel": kernel.version, "flavour": kernel.flavour,
+        "repeat": f"scripts/kdump --kernel {kernel.version}{flavour} --scenario {row.name}",
+        "folder": str(folder.relative_to(TOP)), "qemu": None, "accel": accelerator(),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "key": "", "judged": "",
+        "fails": [], "no_results": 0}
+    if isinstance(qemu, Failure):
+        return {**data, "verdict": "SKIP", "why": str(qemu)}
+    if isinstance(images, Failure):
+        return {**data, "verdict": "NO RESULT", "why": f"no kernel: {images}"}
+    data |= {"qemu": qemu.version, "key": run_key(row, images, qemu.version),
+             "judged": judge_key(row)}
+    if resume and (old := kept_result(row, kernel, folder, data)):
+        return old
+    spoilt: list[str] = []
+    logs: list[str] = []
+    while len(spoilt) < ATTEMPTS:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for number, log in enumerate(logs, 1):
+            (folder / f"no-result-{number}.log").write_text(log)
+        say(f"{row.name}: booting {kernel.name}")
+        try:
+            facts = play(row, images, qemu, folder)
+        except NoResult as why:
+            spoilt.append(str(why))
+            logs.append((folder / "qemu.log").read_text(errors="replace"))
+            say(f"{row.name}: no result: {why}")
+            continue
+        (folder / "facts").write_bytes(gzip.compress(pickle.dumps(facts), 1))
+        data |= result(row, facts) | {"no_results": len(spoilt)}
+        break
+    else:
+        data |= {"verdict": "NO RESULT", "no_results": len(spoilt), "why": spoilt[-1]}
+    (folder / "disk.img").unlink(missing_ok=True)
+    data = compare(row, kernel, data)
+    keep(folder, data)
+    return data
