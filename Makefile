@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump series core kunit lint check check-all clean
+.PHONY: help kernel kdump matrix series core kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -34,6 +34,10 @@ kdump: ## crash it under DMA, save the dump, judge the run (KERNEL, STOCK, SCENA
 	@$S/kdump $(call given,KERNEL,--kernel) $(call flag,STOCK,--stock) \
 		$(call given,SCENARIO,--scenario)
 
+matrix: ## every row on every kernel, ours and stock; takes up where it was stopped (KERNEL, SHARD=i/n)
+	@$S/matrix.py $(call given,KERNEL,--kernel) $(call given,SHARD,--shard) \
+		$(call given,SCENARIO,--scenario)
+
 series: ## write the patches to out/series-VERSION (KERNEL, KDIR, SIGNOFF='Name <mail>')
 	@$S/series.py $(WHICH) $(call given,SIGNOFF,--signoff)
 
@@ -49,7 +53,7 @@ lint: ## hooks, patches, scripts and documents, without running them (KERNEL, KD
 check: ## lint, scripts, core, KUnit, the most telling rows (at most 45 minutes, cold)
 	@$S/check.py
 
-check-all: ## the same with every row, also on the stock kernel; takes up where it was stopped
+check-all: ## the same with the whole matrix; takes up where it was stopped
 	@$S/check.py --all
 
 clean: ## remove out/; the cache of kernels stays

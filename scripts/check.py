@@ -20,9 +20,10 @@ from pathlib import Path
 import kernel
 import kunit
 import lint
+import matrix
 import scenarios
 from common import OUT, TOP, Failure, main, need, run, say, step
-from source import DEFAULT
+from source import DEFAULT, KNOWN
 from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
@@ -90,37 +91,45 @@ def _count(tally: Tally, prefix: str, report: Path, done: subprocess.CompletedPr
         tally.add(f"{prefix} run", (done.stdout + done.stderr).strip() or "no test was run")
 
 
-def check_rows(tally: Tally, image: Path, stock: bool, everything: bool) -> None:
-    """Run rows in QEMU and count their verdicts."""
-    flavour = "stock" if stock else "takeover"
-    report = OUT / "check" / f"rows-{flavour}.json"
+def check_rows(tally: Tally, image: Path) -> None:
+    """Run the most telling rows in QEMU and count their verdicts."""
+    chosen = [r for r in scenarios.load().values() if "check" in r.tags and r.runs_on(DEFAULT)]
+    jobs = matrix.product(chosen, [DEFAULT], ["takeover"])
+    count_rows(tally, "rows", [job.name for job in jobs],
+               ["kdump", "--kernel", DEFAULT, "--bzimage", image,
+                *(f"--scenario={row.name}" for row in chosen)])
+
+
+def check_matrix(tally: Tally) -> None:
+    """Run all rows on all kernels and count their verdicts."""
+    jobs = matrix.product(scenarios.load().values(), list(KNOWN), matrix.FLAVOURS)
+    count_rows(tally, "matrix", [job.name for job in jobs], ["matrix.py"])
+
+
+def count_rows(tally: Tally, what: str, planned: list[str], command: list[str | Path]) -> None:
+    """Run a script that runs rows; what it prints is progress here, what counts is its data."""
+    report = OUT / "check" / f"{what}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    names = [r.name for r in scenarios.load().values() if everything or "check" in r.tags]
-    say(f"{len(names)} rows on the {flavour} kernel")
-    # Its judgements are progress here: what counts is the report.
-    done = subprocess.run(
-        [TOP / "scripts/kdump", "--kernel", DEFAULT, "--bzimage", image, "--json", report,
-         *(f"--scenario={name}" for name in names), *(["--stock"] if stock else []),
-         *(["--resume"] if everything else [])],
-        stdout=sys.stderr, check=False)
-    rows = json.loads(report.read_text())["rows"] if report.exists() else []
-    for row in sorted(rows, key=lambda r: names.index(r["row"])):
-        name = f"row: {row['row']} on {flavour}"
-        if row["verdict"] == "SKIP":
-            # Neither: it says nothing about the kernel.
-            print(f"SKIP {name}: {row.get('why', '')}", flush=True)
+    say(f"{what}: {len(planned)} runs")
+    done = subprocess.run([TOP / "scripts" / command[0], *command[1:], "--json", report],
+                          stdout=sys.stderr, check=False)
+    rows = {matrix.name_of(row): row for row in
+            (json.loads(report.read_text())["rows"] if report.exists() else [])}
+    for name in planned:
+        if name not in rows:
             continue
-        good = row["as_measured"] if "as_measured" in row else row["verdict"] == "PASS"
-        said = {**row.get("invariants", {}), **row.get("checks", {})}
-        lines = [f"{n}: {said[n]['text']}" for n in row["fails"] if n in said]
-        lines += [row["why"]] if row.get("why") else []
-        why = "\n".join([row["verdict"], *lines, f"again: {row['repeat']}"])
-        tally.add(name, "" if good else why)
-    missing = set(names) - {row["row"] for row in rows}
+        test = matrix.as_test(rows[name])
+        kernel, _, row = name.partition("/")
+        if test.skipped:
+            # Neither: it says nothing about the kernel.
+            print(f"SKIP row: {row} on {kernel}: {test.skipped}", flush=True)
+        else:
+            tally.add(f"row: {row} on {kernel}", "" if test.good else "\n".join(test.lines))
+    missing = sorted(set(planned) - set(rows))
     if missing or not rows:
-        tally.add(f"rows on {flavour}: all run",
-                  f"no result of {', '.join(sorted(missing)) or 'any'} (status {done.returncode})")
+        tally.add(f"{what}: all run",
+                  f"no result of {', '.join(missing) or 'any'} (status {done.returncode})")
 
 
 def check_pace(tally: Tally, images: dict[bool, Path]) -> None:
@@ -190,18 +199,16 @@ def check(parts: list[str], everything: bool) -> int:
             kunit.kunit(tally, DEFAULT, build.image)
         except Failure as failure:
             tally.add("kunit: run", str(failure))
-    if "rows" in parts:
-        if build.image:
-            check_rows(tally, build.image, False, everything)
-        if everything:
-            try:
-                image = kernel.build(DEFAULT, stock=True)
-                tally.add("stock kernel: builds")
-                check_rows(tally, image, True, True)
-                if build.image:
-                    check_pace(tally, {True: image, False: build.image})
-            except Failure as failure:
-                tally.add("stock kernel: builds", str(failure))
+    if "rows" in parts and everything:
+        check_matrix(tally)
+        try:
+            stock = kernel.build(DEFAULT, stock=True)
+            if build.image:
+                check_pace(tally, {True: stock, False: build.image})
+        except Failure as failure:
+            tally.add("stock kernel: builds", str(failure))
+    elif "rows" in parts and build.image:
+        check_rows(tally, build.image)
     return tally.close()
 
 
@@ -209,7 +216,7 @@ def command() -> int:
     """Entry point of `make check`, `make check-all`, `make core` and `make kunit`."""
     parser = argparse.ArgumentParser(description="Run the tests and count them.")
     parser.add_argument("--all", action="store_true",
-                        help="every row, also on the stock kernel; keeps fresh results")
+                        help="the whole matrix of rows and kernels; keeps fresh results")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone")
     args = parser.parse_args()
     return check(args.only or list(PARTS), args.all)
