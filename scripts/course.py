@@ -15,7 +15,8 @@ Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/RO
                             kernel only for rows that ask it to fail
     invariants, checks      {name: {"verdict": "pass" | "fail" | "not judged", "text": ...}}
     facts                   command lines, devices, seconds from the panic to things, counts
-    timeline                seconds of guest time since the panic (the host's pauses cut out):
+    timeline                seconds of guest time since the panic (the host's pauses cut out); none
+                            where nothing panics:
         marks               {"panic", "crash kernel", "new root", "dump begun", "dump saved": s}
         translation         [[s, 0 or 1], ...] from the panic on
         bucket              width of a bucket in seconds
@@ -61,6 +62,8 @@ BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
 BUCKET = 0.1
 GSTS = 0xFED9001C
+# What lies in whose initramfs, where it is not as usual.
+LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # What a run depends on beside its row; the row's part is in Row.definition(), the judgement's in
 # verdict.py and Row.judged().
 SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "tables.py",
@@ -123,15 +126,20 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         emulator=qemu, kernel=images.first, crash_kernel=images.crash, append=row.first_line(),
         iommu=row.iommu, memory=row.bytes,
         row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
-             "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else ""},
+             "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else "",
+             "ROAD": row.road, "VFS": str(row.vfs)},
         devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
-        detour=row.road == "kexec",
+        layers=LAYERS.get(row.road, ["crash.cpio"]),
+        # Nobody knows beforehand when things begin in a life without a panic.
+        trace=TRACE_PANIC if row.road == "life" else [],
         early={acpi.FILE: acpi.dmar(row.rmrr_slot)} if row.rmrr else {},
         qtest=bool(row.edit or row.stray))
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
     changed: list[int] | None = None
     edu: Edu | None = None
+    if row.road == "life":
+        return live(row, nonce, guest, disk)
     try:
         functions, trouble = boot(guest, marks)
         misfit = evidence.name_functions(functions, row.devices)
@@ -174,6 +182,43 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
                  accesses=edu.accesses if edu else [])
+
+
+def live(row: Row, nonce: str, guest: Guest, disk: Path) -> Facts:
+    """One run in which nothing panics: until the second kernel says that all is well.
+
+    The mark of the panic stands at the very beginning: the whole life is looked at.
+    """
+    marks = {"panic": Mark(time.time(), 0)}
+    try:
+        at, trouble = 0, f"not through within {row.limit} s"
+        deadline = time.monotonic() + BOOT_LIMIT + row.limit
+        while found := guest.wait_line([r"kdump: (LIFE BEGINS|LIFE IS GOOD|NOT READY.*)",
+                                        r"Kernel panic.*"], at, deadline - time.monotonic()):
+            at = found[0] + 1
+            said = found[1][0].removeprefix("kdump: ")
+            if said == "LIFE BEGINS":
+                guest.start_frames()
+                assert guest.frames
+                guest.frames.running.set()
+                continue
+            trouble = "" if said == "LIFE IS GOOD" else said
+            break
+        guest.stop()
+        marks["end"] = guest.mark()
+        translating = bool(guest.register(GSTS) & evidence.GSTS_TES)
+        sent = guest.frames.sent if guest.frames else 0
+    finally:
+        guest.close()
+    log = [line for _, line in guest.serial.lines]
+    functions = evidence.parse_functions(log)
+    misfit = evidence.name_functions(functions, row.devices)
+    with guest.trace.open("rb") as lines:
+        trace = evidence.parse_trace(lines)
+    return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
+                 functions=functions, misfit=misfit, old=[], crash=[], changed=None,
+                 translating_at_end=translating, dump=evidence.read_dump(disk, guest.folder),
+                 trouble=trouble, sent=sent, first_log=log)
 
 
 def set_up_edu(guest: Guest, row: Row, functions: list[evidence.Function],
@@ -296,8 +341,9 @@ def result(row: Row, facts: Facts) -> dict[str, Any]:
     """The judgement, and what of the facts is of use afterwards."""
     verdicts = verdict.judge(facts)
     fails = verdict.failures(verdicts)
-    drawing = timeline(facts)
     panic = facts.marks["panic"].trace
+    # A life without a panic is no matter of seconds.
+    drawing = timeline(facts) if row.road != "life" else None
     return {
         "verdict": "FAIL" if fails else "PASS", "fails": fails,
         "invariants": {n: verdicts[n]._asdict() for n in verdict.INVARIANTS},
@@ -305,13 +351,13 @@ def result(row: Row, facts: Facts) -> dict[str, Any]:
         "facts": {
             "first": row.first_line(), "crash": row.crash_line(),
             "devices": [f"{f.address} {f.id} {f.driver} {f.domain}" for f in facts.functions],
-            "seconds": drawing["marks"],
+            "seconds": drawing["marks"] if drawing else {},
             "frames": facts.sent, "vmcore_bytes": facts.dump.size,
             "faults": sum(panic <= f.at < facts.end for f in facts.trace.faults),
             "in_flight_after_root": sum(d.at > facts.root.at for d in facts.in_flight())
-            if facts.root else 0,
+            if facts.root and drawing else 0,
         },
-        "timeline": drawing,
+        **({"timeline": drawing} if drawing else {}),
     }
 
 

@@ -142,11 +142,12 @@ class Cpio:
         return bytes(self.data) + bytes(-len(self.data) % 512)
 
 
-def initramfs(bzimage: Path, row: dict[str, str], detour: bool = False,
+def initramfs(bzimage: Path, row: dict[str, str], layers: Sequence[str] = ("crash.cpio",),
               early: Mapping[str, bytes] | None = None) -> bytes:
-    """The first kernel's initramfs; inside it lie the crash kernel and a second one for it.
+    """The first kernel's initramfs; inside it lie a kernel and a second one for that.
 
-    detour: one more lies around it, for a kernel that only starts the first one by kexec.
+    layers: the names of the inner ones, from within. One is crash.cpio for the crash kernel; two
+    for a kernel that only starts the first one by kexec.
     All begin with the early files: those a kernel looks for before it unpacks anything.
     """
     settings = "".join(f"{key}='{value}'\n" for key, value in row.items()).encode()
@@ -161,13 +162,14 @@ def initramfs(bzimage: Path, row: dict[str, str], detour: bool = False,
         cpio.program("kexec")
         cpio.program("makedumpfile")
         cpio.file("init", (INITRAMFS / "init").read_bytes())
-        for script in ("common", "first", "crash"):
-            cpio.file(f"lib/kdump/{script}", (INITRAMFS / script).read_bytes())
+        for script in sorted(INITRAMFS.iterdir()):
+            if script.name != "init":
+                cpio.file(f"lib/kdump/{script.name}", script.read_bytes())
         cpio.file("lib/kdump/row", settings)
         return cpio
 
     image = base().image()
-    for name in ["crash.cpio"] + ["first.cpio"] * detour:
+    for name in layers:
         around = base()
         around.file("bzImage", bzimage.read_bytes())
         around.file(name, image)
@@ -313,7 +315,8 @@ class Config:
     devices: Sequence[str]  # QEMU -device values; {disk}, {net}, {audio} stand for back ends
     disk: Path
     accel: str
-    detour: bool = False  # an ordinary kexec before the first kernel
+    layers: Sequence[str] = ("crash.cpio",)  # see initramfs()
+    trace: Sequence[str] = ()  # events from the start, beside those that always are
     cpus: int = 2
     early: Mapping[str, bytes] = field(default_factory=dict)  # files for the initramfs
     qtest: bool = False  # a way to write to device registers
@@ -326,7 +329,7 @@ class Guest:
         self.config = config
         self.folder = folder
         self.trace = folder / "trace.log"
-        first = initramfs(config.crash_kernel, config.row, config.detour, config.early)
+        first = initramfs(config.crash_kernel, config.row, config.layers, config.early)
         self.private = Path(tempfile.mkdtemp(prefix="vtd-guest-", dir="/dev/shm"))
         self.ram = self.private / "ram"
         self.wires: list[tuple[int, int]] = []
@@ -380,7 +383,7 @@ class Guest:
         if config.qtest:
             arguments += ["-qtest", f"unix:{private / 'qtest'},server=on,wait=off",
                           "-qtest-log", "none"]
-        for event in TRACE_ALWAYS:
+        for event in [*TRACE_ALWAYS, *config.trace]:
             arguments += ["-trace", event]
         # The IOMMU comes first: devices ask for it when they are made.
         arguments += ["-device", f"intel-iommu,{config.iommu}"]

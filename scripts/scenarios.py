@@ -32,6 +32,9 @@ STRAY_ENDS = ("reached", "silent", "loud", "off")
 
 CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on ignore_loglevel "
            "no_timer_check")
+# How long it stays where it would sleep (seconds); and we want to hear of what goes wrong.
+SUSPEND = "suspend.pm_test_delay=1 no_console_suspend"
+ROADS = ("panic", "kexec", "suspend", "life")
 
 
 # Keys of a row that a run does not depend on: when it is asked for, what is expected of it; and
@@ -82,7 +85,10 @@ class Row:
     # like "6.1", untouched as well; or nothing: the crash kernel's own image.
     first_kernel: str = ""
     # "panic": the first kernel was booted. "kexec": it was started by kexec -e from one like it.
+    # "suspend": it suspends (all but the sleep itself) and resumes before it panics. "life": it
+    # suspends, resumes, starts another like it by kexec -e, and nothing panics.
     road: str = "panic"
+    vfs: int = 0  # virtual functions that the first kernel switches on where it can
     # Which versions of the kernel that saves the dump the row is for; none named: all.
     kernels: list[str] = field(default_factory=list)
     # How it was built, kernel.build's "variant"; nothing: as usual.
@@ -110,7 +116,8 @@ class Row:
         return int(match[1], 0) if match else die(f"device {self.rmrr} has no addr=")
 
     def first_line(self) -> str:
-        return (f"{CONSOLE} unknown_nmi_panic panic=1 crashkernel={self.crashkernel} "
+        suspend = f"{SUSPEND} " if self.road in ("suspend", "life") else ""
+        return (f"{CONSOLE} {suspend}unknown_nmi_panic panic=1 crashkernel={self.crashkernel} "
                 f"{self.first}").strip()
 
     def crash_line(self) -> str:
@@ -225,8 +232,8 @@ def load(path: Path = FILE) -> dict[str, Row]:
             die(f"row {name}: exactly one disk, please")
         if rows[name].panic not in ("nmi", "sysrq"):
             die(f"row {name}: panic is nmi or sysrq")
-        if rows[name].road not in ("panic", "kexec"):
-            die(f"row {name}: road is panic or kexec")
+        if rows[name].road not in ROADS:
+            die(f"row {name}: road is one of {', '.join(ROADS)}")
         for version in [*rows[name].kernels, *rows[name].stock_on]:
             if not re.fullmatch(r"\d+\.\d+", version):
                 die(f"row {name}: {version!r} is no kernel version")

@@ -101,7 +101,7 @@ def test_initramfs_lie_in_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyP
     kernel = tmp_path / "bzImage"
     kernel.write_bytes(b"the crash kernel's image")
     plain = initramfs(kernel, {"DISK": "sda"})
-    around = initramfs(kernel, {"DISK": "sda"}, detour=True)
+    around = initramfs(kernel, {"DISK": "sda"}, ["crash.cpio", "first.cpio"])
     assert plain.count(kernel.read_bytes()) == 1 and around.count(kernel.read_bytes()) == 2
     assert plain in around and b"first.cpio\0" in around and b"first.cpio\0" not in plain
     assert plain.count(b"DISK='sda'") == 2
@@ -111,14 +111,35 @@ def test_rows_are_well_formed() -> None:
     rows = scenarios.load()
     cells = [name for name, row in rows.items() if "cells" in row.tags]
     assert len(cells) == 35
-    assert 6 <= sum("check" in row.tags for row in rows.values()) <= 12
+    assert 6 <= sum("check" in row.tags for row in rows.values()) <= 14
     assert rows["mem-6g"].bytes == 6 * GIB
     for row in rows.values():
         # They end up in shell quotes.
         assert "'" not in row.first_line() + row.crash_line() + row.kexec
         assert row.stock == "clean" or row.stock
+        # They have to be in the product at all.
+        assert any(row.runs_on(version) for version in ("6.1", "6.12", "7.3"))
+        assert set(row.stock_on) <= set(row.kernels or ["6.1", "6.12", "7.3"])
+        # A kernel is not mixed with itself: that is first_kernel = "stock".
+        assert row.first_kernel not in row.kernels
+        assert bool(row.vfs) == any("igbvf" in f for d in row.devices for f in d.functions)
         # No row of `check` may need a second kernel or a download.
         assert "check" not in row.tags or not (row.first_kernel or row.needs)
+
+
+def test_what_is_expected_may_differ_by_version(tmp_path: Path) -> None:
+    text = scenarios.FILE.read_text().replace(
+        "[cells.tag]", '[cells.stock_on."6.1"]\n"cmd-dma-d*" = ["dump"]\n"cmd-d*" = ["ON"]\n'
+                       "[cells.tag]")
+    (tmp_path / "rows.toml").write_text(text)
+    rows = scenarios.load(tmp_path / "rows.toml")
+    assert rows["cmd-dma-dma"].expected("6.1", True) == ["dump"]
+    assert rows["cmd-dma-dma"].expected("6.12", True) == "clean"
+    assert rows["cmd-dma-dma"].expected("6.1", False) == "clean"
+    assert rows["cmd-dma-pt"].expected("6.1", True) == ["ON"]
+    assert rows["cmd-dma-pt"].expected("7.3", True) == ["ALIVE", "dump"]
+    mixed = rows["mixed-612-dma-dma"]
+    assert mixed.runs_on("7.3") and not mixed.runs_on("6.12")
 
 
 def test_bad_rows_are_refused(tmp_path: Path) -> None:
@@ -126,6 +147,7 @@ def test_bad_rows_are_refused(tmp_path: Path) -> None:
     bad = tmp_path / "rows.toml"
     for extra in ('[row.x]\ndevices = ["floppy", "ahci"]\n', '[row.x]\ncolour = 1\n',
                   '[row.x]\npanic = "loud"\n', '[row.x]\nroad = "long"\n',
+                  '[row.x]\nkernels = ["new"]\n', '[row.x]\nstock_on = { v6 = ["ON"] }\n',
                   '[row.x]\nneeds = "luck"\n', '[row.x]\nfaults = {nvme = 1}\n',
                   '[row.x]\ndevices = ["e1000e"]\n',
                   '[row.cmd-dma-dma]\n'):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -301,12 +302,101 @@ def test_ordinary_kexec() -> None:
         return judge(run)
 
     on = "vtd_dmar_enable enable 1"
-    assert road(GOOD.replace(on, f"{on}\n{OFF}\n{on}"))["kexec"] == "pass"
+    assert road(GOOD.replace(on, f"{on}\n{OFF}\n{on}"))["road"] == "pass"
     assert road(GOOD.replace(on, f"{on}\n{OFF}\n{on}"),
-                "DMAR: takeover: mode adopt")["kexec"] == "fail"
-    assert road(GOOD)["kexec"] == "fail"  # it stayed on
-    assert road(f"{GOOD}{OFF}\n{on}")["kexec"] == "fail"  # too late
-    assert "kexec" not in judge(facts())
+                "DMAR: takeover: mode adopt")["road"] == "fail"
+    assert road(GOOD)["road"] == "fail"  # it stayed on
+    assert road(f"{GOOD}{OFF}\n{on}")["road"] == "fail"  # too late
+    assert "road" not in judge(facts())
+
+
+def test_suspend_before_the_panic() -> None:
+    on = "vtd_dmar_enable enable 1"
+    run = facts(GOOD.replace(on, f"{on}\n{OFF}\n{on}"))
+    run.row = dataclasses.replace(run.row, road="suspend")
+    run.marks["ready"] = run.marks["panic"]
+    assert judge(run)["road"] == "pass"
+    still = facts()
+    still.row = run.row
+    still.marks["ready"] = still.marks["panic"]
+    judged = verdict.judge(still)["road"]
+    assert judged.verdict == "fail" and "went on; stock: on, off, on" in judged.text
+
+
+LIFE = """
+vtd_dmar_enable enable 1
+FIRST NIC
+FIRST DISK
+vtd_dmar_enable enable 0
+vtd_dmar_enable enable 1
+RESUMED NIC
+RESUMED DISK
+vtd_dmar_enable enable 0
+vtd_dmar_enable enable 1
+SECOND NIC
+SECOND DISK
+"""
+
+
+def live(*, trouble: str = "", log: Sequence[str] = (), on_at_end: bool = True,
+         listing: Sequence[str] = LISTING, dump: Dump | None = None,
+         **put: str) -> dict[str, verdict.Verdict]:
+    """The judgements on a life without a panic; put replaces lines of LIFE."""
+    dma = {"NIC": translate(0xFFFFF010, 0x5000010),
+           "DISK": translate(0xFFFFE000, 0x5000, "00:1f.02")}
+    story = LIFE
+    for line in LIFE.strip().splitlines():
+        if line.isupper():
+            story = story.replace(line, put.get(line.replace(" ", "_").lower(),
+                                                dma[line.split()[1]]))
+    run = facts(f"PANIC\n{story.strip()}", listing=listing, on_at_end=on_at_end, dump=dump)
+    run.row = dataclasses.replace(run.row, road="life")
+    run.trouble, run.first_log = trouble, list(log)
+    run = dataclasses.replace(run)
+    return verdict.judge(run)
+
+
+def test_ordinary_life() -> None:
+    good = live()
+    assert verdict.failures(good) == []
+    assert {n for n, v in good.items() if v.verdict == "pass"} == {
+        "life", "road", "fsck", "devices"}
+    assert all(good[name].verdict == "not judged" for name in verdict.INVARIANTS)
+    assert good["life"].text.count("1 ahci") == 3
+
+
+LIFE_BREAKAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "the guest complains": ("life", {"trouble": "NOT READY: cannot suspend"}),
+    "a card idle after the suspend": ("life", {"resumed_nic": "NONE"}),
+    "a disk idle in the second kernel": ("life", {"second_disk": "NONE"}),
+    "a fault": ("life", {"resumed_nic": fault(NIC)}),
+    "off at the end": ("life", {"on_at_end": False}),
+    "on and off once more": ("road", {"first_nic": f"{OFF}\nvtd_dmar_enable enable 1"}),
+    "a word of the takeover": ("road", {"log": ["DMAR: takeover: mode adopt"]}),
+    "a damaged disk": ("fsck", {"dump": Dump(fsck="bad inode")}),
+    "a lost card": ("devices", {"listing": LISTING[:1] + LISTING[2:]}),
+}
+
+
+@pytest.mark.parametrize("name", LIFE_BREAKAGES)
+def test_breakage_of_an_ordinary_life_is_seen(name: str) -> None:
+    judgement, keys = LIFE_BREAKAGES[name]
+    assert live(**keys)[judgement].verdict == "fail"
+
+
+def test_ordinary_life_in_passthrough_rests_on_the_guests_word() -> None:
+    quiet: dict[str, Any] = {
+        "first_nic": "NONE", "resumed_nic": "NONE", "second_nic": "NONE",
+        "first_disk": "NONE", "resumed_disk": "NONE", "second_disk": "NONE"}
+    assert live(listing=PASSTHROUGH, **quiet)["life"].verdict == "pass"
+    assert live(**quiet)["life"].verdict == "fail"
+
+
+def test_ordinary_life_as_data() -> None:
+    run = facts()
+    run.row = dataclasses.replace(run.row, road="life")
+    data = course.result(run.row, run)
+    assert "timeline" not in data and data["facts"]["in_flight_after_root"] == 0
 
 
 def test_driver_that_maps_before_it_resets() -> None:
