@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix series core kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -37,6 +37,9 @@ kdump: ## crash it under DMA, save the dump, judge the run (KERNEL, STOCK, SCENA
 matrix: ## every row on every kernel, ours and stock; takes up where it was stopped (KERNEL, SHARD=i/n)
 	@$S/matrix.py $(call given,KERNEL,--kernel) $(call given,SHARD,--shard) \
 		$(call given,SCENARIO,--scenario)
+
+report: ## the results as one page, out/report/index.html; README's tables are from --readme
+	@$S/report.py
 
 series: ## write the patches to out/series-VERSION (KERNEL, KDIR, SIGNOFF='Name <mail>')
 	@$S/series.py $(WHICH) $(call given,SIGNOFF,--signoff)
