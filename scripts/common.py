@@ -114,6 +114,7 @@ PACKAGES = {
     "bison": "bison",
     "busybox": "busybox-static",
     "ccache": "ccache",
+    "chromium": "chromium",
     "clang-format": "clang-format",
     "cmake": "cmake",
     "codespell": "codespell",

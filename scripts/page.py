@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report: results as one HTML page that needs no network and no JavaScript.
 
-What is in it comes from runs.py, the drawings from timeline.py, the looks from report/page.css.
+What is in it comes from runs.py, the drawings from timeline.py, the looks from style/page.css.
 Nothing is judged here: words for what a run came to are chosen by its verdict and its fails.
 """
 
@@ -21,13 +21,13 @@ from runs import FLAVOURS, Run, Table, exact
 from scenarios import Row
 from verdict import INVARIANTS, OPEN
 
-STYLE = Path(__file__).resolve().parent / "report/page.css"
+STYLE = Path(__file__).resolve().parent / "style/page.css"
 PLACE = TOP / "out/report/index.html"
 LOGS = ("serial.log", "trace.log", "qemu.log", "result.json")
 
 # Sign and word of an outcome: never the colour alone.
 OUTCOMES = {
-    "clean": ("✓", "clean"), "lost": ("✖", "dump lost"), "off": ("◌", "switched off"),
+    "clean": ("✓", "clean"), "lost": ("✖", "dump lost"), "off": ("◌", "translation off"),
     "held": ("◐", "not released"), "fail": ("!", "fails"), "skip": ("»", "skipped"),
     "none": ("?", "no result"), "missing": ("–", "not run"),
 }
@@ -55,7 +55,8 @@ def html(words: object) -> str:
 
 
 def code(words: str) -> str:
-    return f"<code>{html(words)}</code>" if words else "<i>nothing</i>"
+    """Options, which may break at their commas."""
+    return f"<code>{html(words).replace(',', ',<wbr>')}</code>" if words else "<i>nothing</i>"
 
 
 def listed(words: Iterable[str], none: str = "none") -> str:
@@ -90,7 +91,7 @@ def remark(run: Run) -> str:
 def badge(run: Run, link: str = "", short: bool = False) -> str:
     """The outcome with sign and colour."""
     sign, _ = OUTCOMES[run.outcome]
-    words = words_of(run)
+    words = "off" if short and run.outcome == "off" else words_of(run)
     more = remark(run)
     note = "; ".join(p for p in (words, more, f"fails: {', '.join(run.fails)}" if run.fails
                                  else "", run.why) if p)
@@ -114,6 +115,7 @@ class Count:
     clean: int
     good: int
     failing: Counter[str]
+    asked: Counter[str]  # the same where a row of ours means to
     untold: Counter[str]  # per judgement: "not judged"
     verdicts: Counter[str]
     spoilt: int
@@ -125,8 +127,20 @@ def count(column: list[Run]) -> Count:
         rows=len(column), judged=sum(r.judgeable for r in column),
         clean=sum(r.verdict == "PASS" for r in column), good=sum(r.good for r in column),
         failing=Counter(name for r in column for name in r.fails),
+        asked=Counter(name for r in column for name in r.fails
+                      if r.flavour == "takeover" and r.good),
         untold=Counter(name for r in column for name, (v, _) in r.judged.items() if v == OPEN),
         verdicts=Counter(r.verdict for r in column), spoilt=sum(r.no_results for r in column))
+
+
+def told(column: Count, name: str) -> str:
+    """How often a judgement fails, of how many; on our kernel, whether that was asked for."""
+    number, asked = column.failing[name], column.asked[name]
+    words = f"of {column.judged - column.untold[name]}"
+    if asked:
+        words += ", asked for" if asked == number else f", {asked} asked for"
+    shown = f'<b class="bad">{number}</b>' if number > asked else f"{number}"
+    return f"{shown} <small>{words}</small>"
 
 
 def span(dates: Iterable[str]) -> str:
@@ -171,8 +185,7 @@ def scoreboard(tab: Table) -> str:
                     + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
 
         def failing(name: str) -> list[str]:
-            return [(f'<b class="bad">{c.failing[name]}</b>' if c.failing[name] else "0")
-                    + (f" <small>of {c.judged - c.untold[name]}</small>") for c in both]
+            return [told(c, name) for c in both]
 
         lines = [
             line("rows with a verdict", [f"{c.judged} <small>of {c.rows}</small>" for c in both]),
@@ -335,7 +348,7 @@ def afterwards(run: Run) -> str:
     files = logs(run)
     return (f'<p class="again"><b>{run.flavour}</b>: '
             + (f"{html(run.why)}. " if run.why else "")
-            + (f"Again: {code(run.repeat)}. " if run.repeat else "")
+            + (f"Again: {f'<code>{html(run.repeat)}</code>'}. " if run.repeat else "")
             + (f"Files: {files}." if files else "Its files are not here.") + "</p>")
 
 

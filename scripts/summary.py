@@ -33,8 +33,8 @@ from typing import Any
 import timeline
 from common import TOP, die
 from page import group_of, span
-from runs import (FLAVOURS, NOT_RUN, Malformed, Run, Table, Timeline, checked, exact, no_run, read_run,
-                  take, version)
+from runs import (FLAVOURS, NOT_RUN, Malformed, Run, Table, Timeline, checked, exact, no_run,
+                  read_run, take, version)
 from scenarios import Row
 
 SUMMARY = TOP / "results/summary.json"

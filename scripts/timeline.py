@@ -25,7 +25,7 @@ from pathlib import Path
 
 from runs import Buckets, Lane, Run, Timeline
 
-STYLE = Path(__file__).resolve().parent / "report/timeline.css"
+STYLE = Path(__file__).resolve().parent / "style/timeline.css"
 WIDTH = 760.0
 LEFT, RIGHT = 10.0, 750.0
 BREAK = 16.0  # of the axis
@@ -242,22 +242,24 @@ def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) 
               for kind, begin, until, what in ribbons(line, cut, free, end)]
     if cut is not None and cut < free:
         xc = scale.x(cut)
-        parts.append(box("blocked", xc, ribbon - UP, x1 - xc, UP + RIBBON + DOWN / 2, "blocked"))
-        if x1 - xc > 50:
-            parts.append(text((xc + x1) / 2, ribbon - 8, "blocked", "on-blocked", "middle"))
+        # Whether it was is the judge's to say, where nobody noted it in the timeline.
+        closed, _ = run.judged.get("CLOSED", ("", ""))
+        words = "meant to be blocked" if closed == "fail" else "blocked"
+        parts.append(box("blocked", xc, ribbon - UP, x1 - xc, UP + RIBBON + DOWN / 2, words))
+        if x1 - xc > LETTER * len(words):
+            parts.append(text((xc + x1) / 2, ribbon - 8, words, "on-blocked", "middle"))
+    parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon + RIBBON)
+              for kind in ("fault", "try")]
+    below = ribbon + RIBBON + 13
     if lane.released is not None and lane.released <= end:
         place = f"M{num(x1)} {num(ribbon + RIBBON / 2 - 8)}l5 8-5 8-5-8z"
         parts += [f'<path class="release" d="{place}">'
                   f"<title>released {lane.released:.2f} s after the panic</title></path>",
-                  text(*beside(x1, ribbon + RIBBON + 13, f"released {lane.released:.1f} s"),
-                       "rel")]
+                  text(*beside(x1, below, f"released {lane.released:.1f} s"), "rel")]
     elif lost is not None:
-        parts.append(text(*beside(scale.x(lost) - 7, ribbon + RIBBON + 13,
-                                  f"old tables gone {lost:.1f} s"), "rel"))
+        parts.append(text(*beside(scale.x(lost), below, f"old tables gone {lost:.1f} s"), "rel"))
     else:
-        parts.append(text(*beside(x0 - 7, ribbon + RIBBON + 13, "never released"), "rel"))
-    parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon + RIBBON)
-              for kind in ("fault", "try")]
+        parts.append(text(*beside(x0 - 7, below, "never released"), "rel"))
     return "".join(parts)
 
 
@@ -365,7 +367,8 @@ def panel(run: Run, scale: Axis, top: float, title: str, blocked: list[str]) -> 
     for lane in line.lanes:
         parts.append(lane_svg(lane, run, scale, y, blocked))
         y += lane_high
-    return "".join(parts) + marks, y
+    # The marks lie below: names and counts have to be read across them.
+    return marks + "".join(parts), y
 
 
 def axis_svg(scale: Axis, top: float, bottom: float) -> str:
