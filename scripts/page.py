@@ -214,6 +214,32 @@ def scoreboard(tab: Table) -> str:
         "</section>")
 
 
+def surprises(tab: Table) -> str:
+    """What did not go as wanted, and what did not go at all."""
+    everything = [run for kernel in tab.kernels for flavour in FLAVOURS
+                  for run in tab.column(kernel, flavour)]
+    wrong = [run for run in everything if run.judgeable and not run.good]
+    parts = ['<section id="surprises"><h2>Not as wanted</h2>']
+    if wrong:
+        lines = "".join(f'<li><a href="#row-{html(r.row)}">{html(r.row)}</a>, Linux '
+                        f"{html(r.kernel)}, {r.flavour}: {badge(r)} {afterwards(r)}</li>"
+                        for r in wrong)
+        parts.append(f"<ul>{lines}</ul>")
+    elif any(run.judgeable for run in everything):
+        parts.append("<p>Nothing: every run with a verdict went as its row asks.</p>")
+    # One line for many that lack the same thing.
+    lacking: dict[tuple[str, str], list[Run]] = {}
+    for run in everything:
+        if not run.judgeable:
+            lacking.setdefault((run.outcome, run.why), []).append(run)
+    for (outcome, why), found in lacking.items():
+        names = ", ".join(f"{r.row} ({r.kernel} {r.flavour})" for r in found)
+        parts.append(f"<details><summary>{len(found)} {OUTCOMES[outcome][1]}"
+                     + (f": {html(why)}" if why else "") + f"</summary><p>{html(names)}</p>"
+                     "</details>")
+    return "".join(parts) + "</section>"
+
+
 def groups(tab: Table, rows: dict[str, Row]) -> dict[str, list[str]]:
     """Rows by group, in order."""
     found: dict[str, list[str]] = {}
@@ -377,7 +403,7 @@ def judgements(both: list[Run]) -> str:
 
 def headline(run: Run) -> str:
     """The line above a panel."""
-    words = f"{run.flavour}, Linux {run.kernel}: {words_of(run)}"
+    words = f"{run.flavour}: {words_of(run)}"
     if run.saved is not None and run.verdict == "PASS":
         return f"{words}, dump saved after {run.saved:.1f} s"
     extra = [f for f in run.fails if run.outcome != "fail"]
@@ -387,7 +413,8 @@ def headline(run: Run) -> str:
 def detail(tab: Table, row: Row) -> str:
     """A row's part of the page; closed until it is asked for."""
     parts = [f'<details class="row"><summary><b>{html(row.name)}</b> '
-             + " ".join(f'<span class="k">{html(k)} {f}</span>{badge(tab.run(k, f, row.name))}'
+             + " ".join(f'<span class="one"><span class="k">{html(k)} {f}</span>'
+                        f"{badge(tab.run(k, f, row.name))}</span>"
                         for k in tab.kernels for f in FLAVOURS)
              + f'</summary><div id="row-{html(row.name)}">', about(row)]
     for kernel in tab.kernels:
@@ -397,7 +424,9 @@ def detail(tab: Table, row: Row) -> str:
         parts += [f'<p>{run.flavour}: {badge(run)} {html(run.why)}</p>'
                   for run in both if not run.timeline]
         if drawn:
-            parts.append(f'<figure class="scroll">{timeline.inline(drawn, row.blocked)}</figure>')
+            words = ". ".join(timeline.describe(run) for _, run in drawn)
+            parts.append(f'<figure><div class="scroll">{timeline.inline(drawn, row.blocked)}</div>'
+                         f'<figcaption class="note">{html(words)}.</figcaption></figure>')
         parts += [afterwards(run) for run in both]
         if any(run.judged for run in both):
             parts.append("<details><summary>What each judge said</summary>"
@@ -417,8 +446,9 @@ def details(tab: Table, rows: dict[str, Row]) -> str:
 def how_to_read() -> str:
     """The legend of all drawings."""
     shapes, high = timeline.legend_svg({kind for kind, _ in timeline.LEGEND}, 2)
-    return (f'<figure class="scroll"><svg class="timeline" viewBox="0 0 {timeline.WIDTH:g} '
-            f'{high:g}" role="img" aria-label="Legend of the timelines">{shapes}</svg></figure>'
+    return ('<figure><div class="scroll"><svg class="timeline" '
+            f'viewBox="0 0 {timeline.WIDTH:g} {high:g}" role="img" '
+            f'aria-label="Legend of the timelines">{shapes}</svg></div></figure>'
             '<p class="note">Bars up are DMA, spikes down are faults; their length is the '
             "logarithm of a number, from 1 to 10,000. The ribbon says whose tables a device goes "
             "by. “New root” is the moment when the crash kernel's root table is installed: what is "
@@ -433,13 +463,14 @@ def page(tab: Table, rows: dict[str, Row], cells: dict[str, dict[str, str]]) -> 
     """The whole page."""
     style = "\n".join(p.read_text() for p in (timeline.STYLE, STYLE))
     style = re.sub(r"/\*.*?\*/\s*", "", style, flags=re.DOTALL)
-    body = [head(tab), scoreboard(tab), by_group(tab, rows), cell_grids(tab, cells),
+    body = [head(tab), scoreboard(tab), surprises(tab), by_group(tab, rows), cell_grids(tab, cells),
             grid(tab, rows), details(tab, rows)]
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n'
             f"<title>vtd-takeover: the rows</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
             f'<svg class="defs" aria-hidden="true" width="0" height="0">{timeline.PATTERNS}</svg>\n'
-            '<nav><a href="#scoreboard">Scoreboard</a> <a href="#cells">Command lines</a> '
+            '<nav><a href="#scoreboard">Scoreboard</a> '
+            '<a href="#surprises">Not as wanted</a> <a href="#cells">Command lines</a> '
             '<a href="#grid">Every row</a> <a href="#rows">Row by row</a></nav>\n'
             + "\n".join(body) + "\n</body>\n</html>\n")

@@ -18,6 +18,7 @@ the same bytes.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from html import escape
@@ -213,6 +214,11 @@ def box(kind: str, x: float, y: float, wide: float, high: float, title: str = ""
             f'height="{num(high)}"{inside}')
 
 
+def called(lane: Lane) -> str:
+    """A device's name; that of one which no row knows has its address twice."""
+    return re.sub(r" at \S+ \(", " (", lane.name)
+
+
 def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) -> str:
     """A device: its name and counts, bars, ribbon, release."""
     line = run.timeline
@@ -231,7 +237,7 @@ def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) 
              else f"{many(said[kind])} DMA {TEXTS[kind]}" for kind in said]
     if "fault" in said:
         notes = [n if n != "1 faults" else "1 fault" for n in notes]
-    parts = [text(LEFT, top + 11, lane.name, "dev"),
+    parts = [text(LEFT, top + 11, called(lane), "dev"),
              text(RIGHT, top + 11, "; ".join(notes) or "did nothing that the trace tells of",
                   "note", "end")]
     parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon)
@@ -443,7 +449,7 @@ def describe(run: Run) -> str:
         released = f"released at {lane.released:.1f} s" if lane.released is not None \
             else "never released"
         faults = sum(n for _, n in lane.faulted)
-        parts.append(f"{lane.name} {released}" + (f", {faults} faults" if faults else ""))
+        parts.append(f"{called(lane)} {released}" + (f", {faults} faults" if faults else ""))
     saved = line.marks.get("dump saved")
     parts.append(f"dump saved at {saved:.1f} s" if saved is not None else "dump lost")
     return f"{run.flavour}: " + "; ".join(parts)
@@ -494,8 +500,7 @@ def alone(drawn: list[tuple[str, Run]], heading: str, under: str) -> str:
 
 
 def inline(drawn: list[tuple[str, Run]], blocked: list[str]) -> str:
-    """A drawing for a page that brings style and patterns."""
+    """A drawing for a page that brings style and patterns, and tells below what it shows."""
     inner, high = draw(drawn, blocked)
-    words = escape(". ".join(describe(run) for _, run in drawn))
     return (f'<svg class="timeline" viewBox="0 0 {num(WIDTH)} {num(high)}" role="img" '
-            f'aria-label="{words}">{inner}</svg>')
+            f'aria-label="Timeline, told in words below">{inner}</svg>')

@@ -18,14 +18,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+import madeup
 import page
 import report
-import results
 import runs
 import summary
 import timeline
 from common import TOP, Failure
-from results import laid_out, lost, result, switched_off
+from madeup import laid_out, lost, result, switched_off
 from runs import read_run
 
 SCRIPT = TOP / "scripts/report.py"
@@ -86,7 +86,7 @@ def parsed(text: str) -> Structure:
 
 @pytest.fixture(name="whole", scope="module")
 def _whole() -> str:
-    tab, rows = laid_out(results.whole(("6.1", "6.12", "7.3")))
+    tab, rows = laid_out(madeup.whole(("6.1", "6.12", "7.3")))
     return page.page(tab, rows, report.cells())
 
 
@@ -185,6 +185,16 @@ def test_unwanted_is_told_from_asked_for() -> None:
     assert "1 <small>of 1, asked for</small>" in asked
     unasked = made(result("cmd-dma-pt", fails=["ON"]))
     assert '<b class="bad">1</b> <small>of 1</small>' in unasked and "not wanted" in unasked
+
+
+def test_surprises_come_first() -> None:
+    inside = parsed(made(result("cmd-dma-pt", fails=["ON"]))).inside["surprises"]
+    assert "#row-cmd-dma-pt" in inside
+    assert "scripts/kdump --kernel 6.12 --scenario cmd-dma-pt" in inside
+    asked = result("takeover-off", fails=["ON"], expected=["ON"], as_measured=True)
+    inside = parsed(made(asked)).inside["surprises"]
+    assert "Nothing: every run" in " ".join(inside) and "#row-takeover-off" not in inside
+    assert any(text.endswith("not run") for text in inside)
 
 
 def test_later_result_counts_and_strangers_are_named() -> None:
@@ -316,12 +326,12 @@ def test_failure_leaves_the_page_alone(tmp_path: Path) -> None:
 
 
 def test_summary_is_stable() -> None:
-    found = results.whole(("6.12", "7.3"))
+    found = madeup.whole(("6.12", "7.3"))
     texts = []
     for seed in range(2):
         random.Random(seed).shuffle(found)
         tab, rows = laid_out(found)
-        texts.append(summary.dumped(summary.summarise(tab, rows, results.CELLS)))
+        texts.append(summary.dumped(summary.summarise(tab, rows, madeup.CELLS)))
     assert texts[0] == texts[1]
     assert max(map(len, texts[0].splitlines())) < 200
     data = summary.read(json.loads(texts[0]))
@@ -332,7 +342,7 @@ def test_summary_is_stable() -> None:
 
 def test_summary_needs_its_two_runs() -> None:
     with pytest.raises(Failure, match="scripts/kdump --kernel 6.12 --stock --scenario cmd-dma-pt"):
-        summary.summarise(*laid_out([result("cmd-dma-pt")]), results.CELLS)
+        summary.summarise(*laid_out([result("cmd-dma-pt")]), madeup.CELLS)
 
 
 def summarised(found: list[dict[str, Any]]) -> summary.Summary:
@@ -342,7 +352,7 @@ def summarised(found: list[dict[str, Any]]) -> summary.Summary:
 
 
 def test_numbers_in_readme() -> None:
-    data = summarised(results.whole())
+    data = summarised(madeup.whole())
     text = summary.section(data)
     lines = [[cell.strip() for cell in line.strip("|").split("|")]
              for line in text.splitlines() if line.startswith("|")]
@@ -363,7 +373,7 @@ def test_numbers_in_readme() -> None:
 
 
 def test_kernels_that_agree_share_a_grid() -> None:
-    found = results.whole(("6.12", "7.3"))
+    found = madeup.whole(("6.12", "7.3"))
     data = summarised(found)
     assert "Stock Linux 6.12 and 7.3:" in summary.section(data)
     changed = [switched_off("cmd-dma-dma", "7.3") if (r["row"], r["kernel"], r["flavour"]) == (
@@ -381,7 +391,7 @@ def _checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(summary, name, place)
         place.parent.mkdir(exist_ok=True)
     monkeypatch.setattr(summary, "TOP", tmp_path)
-    data = summary.summarise(*laid_out(results.whole()), results.CELLS)
+    data = summary.summarise(*laid_out(madeup.whole()), madeup.CELLS)
     summary.SUMMARY.write_text(summary.dumped(data))
     summary.README.write_text(f"# Before\n\n{summary.BEGIN}\n{summary.END}\n\nAfter.\n")
     assert summary.stale()

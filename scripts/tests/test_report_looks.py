@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import madeup
 import page
 import report
-import results
 import summary
 from browser import DARK, LIGHT, ask, screenshot
-from results import laid_out
+from madeup import laid_out
 
 WIDE, TALL = 360, 800
 GROUND = {LIGHT: (255, 255, 255), DARK: (20, 23, 28)}
@@ -75,7 +75,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(name="url", scope="module")
 def _url(folder: Path) -> str:
     """The report of three kernels, all rows."""
-    tab, rows = laid_out(results.whole(("6.1", "6.12", "7.3")))
+    tab, rows = laid_out(madeup.whole(("6.1", "6.12", "7.3")))
     place = folder / "index.html"
     place.write_text(page.page(tab, rows, report.cells()))
     return place.as_uri()
@@ -84,7 +84,7 @@ def _url(folder: Path) -> str:
 @pytest.fixture(name="picture", scope="module")
 def _picture(folder: Path) -> str:
     """README's picture where README shows it: in an <img>, the page's own ground beneath."""
-    data = summary.summarise(*laid_out(results.whole()), results.CELLS)
+    data = summary.summarise(*laid_out(madeup.whole()), madeup.CELLS)
     data = json.loads(summary.dumped(data))
     (folder / "iommu-pt.svg").write_text(summary.picture(summary.read(data)))
     place = folder / "readme.html"
