@@ -41,7 +41,7 @@ matrix: ## every row on every kernel, ours and stock; takes up where it was stop
 report: ## the results as one page, out/report/index.html; README's tables are from --readme
 	@$S/report.py
 
-series: ## write the patches to out/series-VERSION (KERNEL, KDIR, SIGNOFF='Name <mail>')
+series: ## write the patches to out/series-VERSION, all or KERNEL's (KDIR, SIGNOFF='Name <mail>')
 	@$S/series.py $(WHICH) $(call given,SIGNOFF,--signoff)
 
 core: ## compile the core in userspace and run its tests
@@ -50,7 +50,7 @@ core: ## compile the core in userspace and run its tests
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit
 
-lint: ## hooks, patches, scripts and documents, without running them (KERNEL, KDIR)
+lint: ## hooks, patches, scripts and documents, without running them; all kernels, or KERNEL, KDIR
 	@$S/lint.py $(WHICH)
 
 check: ## lint, scripts, core, KUnit, the most telling rows (at most 45 minutes, cold)

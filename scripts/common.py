@@ -96,16 +96,19 @@ def write_whole(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a file's lock; say so if somebody else has it and we wait."""
+def locked(path: Path, what: str, wait: bool = True) -> Iterator[bool]:
+    """Hold a file's lock, or say that we wait for it; without waiting, tell whether we have it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if not wait:
+                yield False
+                return
             say(f"waiting: {what} is in use")
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield True
 
 
 # Programs the scripts call, and the Debian package that holds each.

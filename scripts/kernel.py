@@ -18,7 +18,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -39,6 +39,8 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
 }
 BZIMAGE = "arch/x86/boot/bzImage"
 STATE = ".vtd-takeover.json"
+# The kind of tree that lint builds in, with other flags, and never to the end.
+LINT = "lint"
 # A build from nothing prints about this many lines; only for the percentage.
 COLD_STEPS = 2470
 MAKE = ("make", "CC=ccache gcc", "HOSTCC=ccache gcc")
@@ -58,12 +60,18 @@ class Tree:
 
     def __init__(self, source: Source, kind: str) -> None:
         self.source = source
+        self.kind = kind
         self.path = BUILD / f"{source.key}-{kind}"
         self.log = BUILD / f"{source.key}-{kind}.log"
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[bool]:
         """Keep other builds out."""
-        return locked(self.path.with_suffix(self.path.suffix + ".lock"), self.path.name)
+        return locked(self.lock_file, self.path.name)
+
+    @property
+    def lock_file(self) -> Path:
+        """Beside the tree, which may have to be removed."""
+        return self.path.with_suffix(self.path.suffix + ".lock")
 
     @property
     def state(self) -> dict[str, object]:
@@ -88,21 +96,51 @@ class Tree:
                 with step(f"removing {self.path.name}, which was made of another source"):
                     shutil.rmtree(self.path)
         if not self.path.exists():
-            with step(f"linking a build tree for Linux {self.source.label}"):
-                self._link()
+            if not self._seeded():
+                with step(f"linking a build tree for Linux {self.source.label}"):
+                    self._make(self.source.path, _link)
         elif self.source.foreign:
             self._relink()
         self.note(pristine=str(pristine))
 
-    def _link(self) -> None:
+    def _make(self, model: Path, copy: Callable[[str, str], object]) -> None:
         BUILD.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            shutil.copytree(self.source.path, scratch, copy_function=_link, symlinks=True,
+            shutil.copytree(model, scratch, copy_function=copy, symlinks=True,
                             ignore=shutil.ignore_patterns(".git"))
             scratch.rename(self.path)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _seeded(self) -> bool:
+        """Begin with what another tree of this source has built: most of it is the same.
+
+        What was compiled is copied with its times, what is pristine is linked as always.
+        """
+        if self.kind == LINT:
+            return False
+        pristine = str(self.source.path)
+        for state in sorted(BUILD.glob(f"{self.source.key}-*/{STATE}"), reverse=True):
+            kind = state.parent.name.removeprefix(f"{self.source.key}-")
+            other = Tree(self.source, kind)
+            if kind == LINT or other.state.get("pristine") != pristine:
+                continue
+            with locked(other.lock_file, other.path.name, wait=False) as free:
+                if not free or not (other.path / "vmlinux").exists():
+                    continue
+
+                def copy(old: str, new: str) -> None:
+                    theirs = self.source.path / os.path.relpath(old, other.path)
+                    if theirs.is_file() and os.path.samefile(old, theirs):
+                        _link(old, new)
+                    else:
+                        shutil.copy2(old, new)
+
+                with step(f"copying {other.path.name}, as far as it was built"):
+                    self._make(other.path, copy)
+                return True
+        return False
 
     def _relink(self) -> None:
         """Take over what the user changed in a tree of his own since the last time."""

@@ -23,7 +23,7 @@ from pathlib import Path
 import series
 from common import CACHE, TOP, Failure, main, need, run, step, write_whole
 from hooks import resolve
-from kernel import FRAGMENT, TAKEOVER, Tree, digest, needed as kernel_needed, symbol
+from kernel import FRAGMENT, LINT, TAKEOVER, Tree, digest, needed as kernel_needed, symbol
 from series import Step
 from source import DEFAULT, KNOWN, Source, find
 from tally import Tally
@@ -128,7 +128,7 @@ def checkpatch(source: Source, patch: Path, scratch: Path) -> str:
 
 def build(tally: Tally, source: Source, steps: list[Step], jobs: int) -> None:
     """Build drivers/iommu after each patch, and the end of the series in other configurations."""
-    tree = Tree(source, "lint")
+    tree = Tree(source, LINT)
     files: dict[str, str] = {}
     wanted = FRAGMENT.read_text() + TAKEOVER
     with tree.lock():

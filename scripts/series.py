@@ -18,7 +18,7 @@ from pathlib import Path
 
 from common import OUT, TOP, die, main, need, run, say, step
 from hooks import Folder, Texts, told
-from source import Source, find
+from source import KNOWN, Source, find
 
 SERIES = TOP / "scripts/series"
 # Where our own files lie as they will lie in Linux.
@@ -159,20 +159,21 @@ def make(source: Source, signoff: str, out: Path, steps: list[Step] | None = Non
 
 def command() -> int:
     """Entry point of `make series`."""
-    parser = argparse.ArgumentParser(description="Write the patch series for one kernel.")
-    parser.add_argument("--kernel", metavar="VERSION", help="kernel version, as 6.12")
+    parser = argparse.ArgumentParser(description="Write the patch series.")
+    parser.add_argument("--kernel", metavar="VERSION", help=f"default: all of {', '.join(KNOWN)}")
     parser.add_argument("--kdir", metavar="DIR", help="a clean Linux tree of your own instead")
     parser.add_argument("--signoff", metavar="'NAME <MAIL>'", help="default: git's user")
     args = parser.parse_args()
     who = identity(args.signoff)
     folders()
-    source = find(args.kernel, args.kdir)
-    out = OUT / f"series-{source.version}"
-    with step(f"series for Linux {source.label}"):
-        patches = make(source, who, out)
-    for patch in patches:
-        say(f"  {patch.name}")
-    print(out)
+    for version in [args.kernel] if args.kernel or args.kdir else KNOWN:
+        source = find(version, args.kdir)
+        out = OUT / f"series-{source.version}"
+        with step(f"series for Linux {source.label}"):
+            patches = make(source, who, out)
+        for patch in patches:
+            say(f"  {patch.name}")
+        print(out)
     return 0
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,26 @@ def test_changes_in_a_tree_of_the_users_own_arrive(tree: Tree) -> None:
     assert (tree.path / fake.DRIVER).read_text() == theirs.read_text()
     assert (tree.path / "drivers/new/file.c").exists()
     assert (tree.path / fake.GLUE).read_text() == "added\n"
+
+
+def test_second_tree_begins_with_what_the_first_built(tree: Tree) -> None:
+    tree.apply({fake.DRIVER: "new\n", fake.GLUE: "added\n"})
+    built = tree.path / "vmlinux"
+    built.write_text("built")
+    os.utime(built, (1, 1))
+    second = Tree(tree.source, "stock")
+    with tree.lock():
+        second.prepare()
+    assert not (second.path / "vmlinux").exists(), "copied while somebody built there"
+    shutil.rmtree(second.path)
+    second.prepare()
+    copied = second.path / "vmlinux"
+    assert copied.stat().st_mtime == 1 and not copied.samefile(built)
+    assert (second.path / "Makefile").samefile(tree.source.path / "Makefile")
+    second.apply({})
+    assert (second.path / fake.DRIVER).read_text() == fake.CODE
+    assert (tree.path / fake.DRIVER).read_text() == "new\n"
+    assert not (second.path / fake.GLUE).exists()
 
 
 def test_tree_of_another_source_is_made_anew(tree: Tree, tmp_path: Path) -> None:
