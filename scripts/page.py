@@ -17,7 +17,7 @@ from pathlib import Path
 
 import timeline
 from common import TOP
-from runs import FLAVOURS, Run, Table, exact
+from runs import APART, FLAVOURS, NOT_RUN, Run, Table, exact
 from scenarios import Row
 from verdict import INVARIANTS, OPEN
 
@@ -30,6 +30,7 @@ OUTCOMES = {
     "clean": ("✓", "clean"), "lost": ("✖", "dump lost"), "off": ("◌", "translation off"),
     "held": ("◐", "not released"), "fail": ("!", "fails"), "skip": ("»", "skipped"),
     "none": ("?", "no result"), "missing": ("–", "not run"),
+    "apart": ("·", "not for it"),
 }
 GROUPS = {
     "cells": "Command lines", "option": "The option", "floor": "The floor: stock is clean here",
@@ -37,6 +38,12 @@ GROUPS = {
     "mixed": "Kernels that differ, and an ordinary kexec",
     "qemu10": "x2APIC, igb, first-stage tables", "hostile": "Hostile tables",
     "block": "Blocked on request, and reserved memory",
+    "life": "Suspend, resume, kexec: an ordinary life",
+}
+ROADS = {
+    "kexec": "the crashed kernel was itself started by an ordinary kexec",
+    "suspend": "the kernel suspends and resumes before it panics",
+    "life": "the kernel suspends, resumes, starts another by kexec; nothing panics",
 }
 MEANING = {
     "ON": "translation is never switched off before the dump is saved",
@@ -116,7 +123,7 @@ class Count:
     good: int
     failing: Counter[str]
     asked: Counter[str]  # the same where a row of ours means to
-    untold: Counter[str]  # per judgement: "not judged"
+    told: Counter[str]  # per judgement: how often it was made
     verdicts: Counter[str]
     spoilt: int
 
@@ -129,14 +136,14 @@ def count(column: list[Run]) -> Count:
         failing=Counter(name for r in column for name in r.fails),
         asked=Counter(name for r in column for name in r.fails
                       if r.flavour == "takeover" and r.good),
-        untold=Counter(name for r in column for name, (v, _) in r.judged.items() if v == OPEN),
+        told=Counter(name for r in column for name, (v, _) in r.judged.items() if v != OPEN),
         verdicts=Counter(r.verdict for r in column), spoilt=sum(r.no_results for r in column))
 
 
 def told(column: Count, name: str) -> str:
     """How often a judgement fails, of how many; on our kernel, whether that was asked for."""
     number, asked = column.failing[name], column.asked[name]
-    words = f"of {column.judged - column.untold[name]}"
+    words = f"of {column.told[name]}"
     if asked:
         words += ", asked for" if asked == number else f", {asked} asked for"
     shown = f'<b class="bad">{number}</b>' if number > asked else f"{number}"
@@ -197,7 +204,7 @@ def scoreboard(tab: Table) -> str:
             line("<b>release</b> fails <small>a disk or card never gets its new driver's "
                  "tables</small>", failing("release")),
             line("skipped / no result / not run",
-                 [" / ".join(str(c.verdicts[v]) for v in ("SKIP", "NO RESULT", "not run"))
+                 [" / ".join(str(c.verdicts[v]) for v in ("SKIP", "NO RESULT", NOT_RUN))
                   for c in both]),
             line("spoilt runs, repeated", [str(c.spoilt) for c in both]),
         ]
@@ -328,8 +335,14 @@ def about(row: Row) -> str:
         facts.append(("Crashed kernel", html("stock, of the crash kernel's version"
                                              if row.first_kernel == "stock"
                                              else f"stock Linux {row.first_kernel}")))
-    if row.road == "kexec":
-        facts.append(("Road", "the crashed kernel was itself started by an ordinary kexec"))
+    if row.road in ROADS:
+        facts.append(("Road", ROADS[row.road]))
+    if row.variant:
+        facts.append(("Built", html(row.variant)))
+    if row.vfs:
+        facts.append(("Virtual functions", str(row.vfs)))
+    if row.kernels:
+        facts.append(("For Linux", listed(row.kernels)))
     if row.edit:
         facts.append(("Damage", html(f"{row.edit}" + (f", of {row.victim}" if row.victim else ""))))
     if row.report:
@@ -349,7 +362,8 @@ def about(row: Row) -> str:
                       listed(f"{name}, at least {n}" for name, n in row.faults.items())))
     if row.needs:
         facts.append(("Needs", html(row.needs)))
-    for flavour, wanted in (("takeover", row.takeover), ("stock", row.stock)):
+    for flavour, wanted in (("takeover", row.takeover), ("stock", row.stock),
+                            *((f"stock {k}", other) for k, other in row.stock_on.items())):
         if wanted != "clean":
             facts.append((f"Expected, {flavour}",
                           f"fails {listed(wanted) if isinstance(wanted, list) else html(wanted)}"))
@@ -369,7 +383,7 @@ def logs(run: Run) -> str:
 
 def afterwards(run: Run) -> str:
     """What to do about a run that did not pass: its files, how to repeat it."""
-    if run.verdict in ("PASS", "not run"):
+    if run.verdict in ("PASS", NOT_RUN, APART):
         return ""
     files = logs(run)
     return (f'<p class="again"><b>{run.flavour}</b>: '
@@ -415,17 +429,22 @@ def detail(tab: Table, row: Row) -> str:
     parts = [f'<details class="row"><summary><b>{html(row.name)}</b> '
              + " ".join(f'<span class="one"><span class="k">{html(k)} {f}</span>'
                         f"{badge(tab.run(k, f, row.name))}</span>"
-                        for k in tab.kernels for f in FLAVOURS)
+                        for k in tab.kernels for f in FLAVOURS
+                        if tab.run(k, f, row.name).outcome != "apart")
              + f'</summary><div id="row-{html(row.name)}">', about(row)]
+    blocked = {name: "blocked but for its reserved memory" if name == row.rmrr else "blocked"
+               for name in row.blocked}
     for kernel in tab.kernels:
         both = [tab.run(kernel, flavour, row.name) for flavour in FLAVOURS]
+        if all(run.outcome == "apart" for run in both):
+            continue
         drawn = [(headline(run), run) for run in both if run.timeline]
         parts.append(f"<h4>Linux {html(kernel)}</h4>")
         parts += [f'<p>{run.flavour}: {badge(run)} {html(run.why)}</p>'
                   for run in both if not run.timeline]
         if drawn:
             words = ". ".join(timeline.describe(run) for _, run in drawn)
-            parts.append(f'<figure><div class="scroll">{timeline.inline(drawn, row.blocked)}</div>'
+            parts.append(f'<figure><div class="scroll">{timeline.inline(drawn, blocked)}</div>'
                          f'<figcaption class="note">{html(words)}.</figcaption></figure>')
         parts += [afterwards(run) for run in both]
         if any(run.judged for run in both):
@@ -450,13 +469,14 @@ def how_to_read() -> str:
             f'viewBox="0 0 {timeline.WIDTH:g} {high:g}" role="img" '
             f'aria-label="Legend of the timelines">{shapes}</svg></div></figure>'
             '<p class="note">Bars up are DMA, spikes down are faults; their length is the '
-            "logarithm of a number, from 1 to 10,000. The ribbon says whose tables a device goes "
-            "by. “New root” is the moment when the crash kernel's root table is installed: what is "
-            "adopted is adopted then. Both kernels share an axis; where one waits much longer, "
-            "time is pressed together behind a double line. Once translation was off, the dead "
-            "kernel's DMA cannot be told from the new driver's in the trace and is drawn as the "
-            "latter. QEMU's trace tells nothing of the DMA of a device in pass-through or while "
-            "translation is off; the e1000e card tells of its own.</p>")
+            "logarithm of a number, from 1 to 10,000. Each stands for a tenth of a second or more: "
+            "to the left of a mark it may hold what came just after it. The ribbon says whose "
+            "tables a device goes by. “New root” is the moment when the crash kernel's root table "
+            "is installed: what is adopted is adopted then. Both kernels share an axis; where one "
+            "waits much longer, time is pressed together behind a double line. Once translation "
+            "was off, the dead kernel's DMA cannot be told from the new driver's in the trace and "
+            "is drawn as the latter. QEMU's trace tells nothing of the DMA of a device in "
+            "pass-through or while translation is off; the e1000e card tells of its own.</p>")
 
 
 def page(tab: Table, rows: dict[str, Row], cells: dict[str, dict[str, str]]) -> str:

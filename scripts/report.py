@@ -35,7 +35,7 @@ def cells() -> dict[str, dict[str, str]]:
 def gather(path: Path | None) -> tuple[Table, dict[str, scenarios.Row]]:
     """Results beside the rows that should have one."""
     rows = scenarios.load()
-    tab = runs.table(runs.load(path), list(rows))
+    tab = runs.table(runs.load(path), list(rows), lambda row, kernel: rows[row].runs_on(kernel))
     if tab.others:
         names = sorted({run.row for run in tab.others})
         say(f"left out, scenarios.toml has no such row: {', '.join(names)}")

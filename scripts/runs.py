@@ -22,6 +22,7 @@ FOLDERS = OUT / "kdump"
 FLAVOURS = ("takeover", "stock")
 VERDICTS = ("PASS", "FAIL", "NO RESULT", "SKIP")
 NOT_RUN = "not run"
+APART = "not for this kernel"
 RELEASE = re.compile(r"Linux version (\S+)")
 
 Found = TypeVar("Found")
@@ -100,7 +101,8 @@ class Run:
         if self.verdict == "PASS":
             return "clean"
         if self.verdict != "FAIL":
-            return {"SKIP": "skip", "NO RESULT": "none"}.get(self.verdict, "missing")
+            return {"SKIP": "skip", "NO RESULT": "none", APART: "apart"}.get(self.verdict,
+                                                                             "missing")
         return next((word for word, name in (("lost", "dump"), ("off", "ON"), ("held", "release"))
                      if name in self.fails and (word != "held" or self.fails == [name])), "fail")
 
@@ -261,17 +263,21 @@ class Table:
     kernels: list[str]
     runs: dict[tuple[str, str, str], Run]  # kernel, flavour, row
     others: list[Run]  # results of rows that there are no longer
+    meant: Callable[[str, str], bool] = lambda row, kernel: True  # is a row for a kernel?
 
     def run(self, kernel: str, flavour: str, row: str) -> Run:
         """The result, or what stands for none."""
-        return self.runs.get((kernel, flavour, row)) or no_run(row, kernel, flavour)
+        nothing = NOT_RUN if self.meant(row, kernel) else APART
+        return self.runs.get((kernel, flavour, row)) or Run(row, kernel, flavour, nothing)
 
     def column(self, kernel: str, flavour: str) -> list[Run]:
-        """All rows of one kernel."""
-        return [self.run(kernel, flavour, row) for row in self.rows]
+        """All rows of one kernel; not those that are for others only."""
+        found = [self.run(kernel, flavour, row) for row in self.rows]
+        return [one for one in found if one.verdict != APART]
 
 
-def table(found: Iterable[Run], rows: list[str]) -> Table:
+def table(found: Iterable[Run], rows: list[str],
+          meant: Callable[[str, str], bool] = lambda row, kernel: True) -> Table:
     """Put results beside the rows. Of two for one place the later counts."""
     runs: dict[tuple[str, str, str], Run] = {}
     others = []
@@ -283,7 +289,7 @@ def table(found: Iterable[Run], rows: list[str]) -> Table:
     kernels = sorted({kernel for kernel, _, _ in runs}, key=version)
     if not kernels:
         raise Failure("no result belongs to a row of scenarios.toml")
-    return Table(rows, kernels, runs, others)
+    return Table(rows, kernels, runs, others, meant)
 
 
 def exact(tab: Table, kernel: str) -> list[str]:

@@ -13,7 +13,7 @@ results/summary.json, small, sorted, made from the results alone:
     rows        {row: group}, all of scenarios.toml in its order
     runs        {kernel: {flavour: {row: {"verdict", and where there is one: "fails",
                 "as_measured", "saved": seconds from panic to dump, "faults"}}}}; "not run" is a
-                verdict here
+                verdict here. A row that is not there is not for this kernel
     picture     {flavour: result as kdump.py has it, without logs and judgements}: the two runs
                 that README shows
 
@@ -146,8 +146,8 @@ class Summary:
 
     def column(self, kernel: str, flavour: str, group: str = "") -> list[Run]:
         """A kernel's runs, of one group or of all."""
-        return [self.runs.get((kernel, flavour, row)) or no_run(row, kernel, flavour)
-                for row, its in self.rows.items() if not group or its == group]
+        return [run for row, its in self.rows.items() if not group or its == group
+                if (run := self.runs.get((kernel, flavour, row)))]
 
     def name(self, kernel: str) -> str:
         return ", ".join(self.kernels.get(kernel, [])) or kernel
@@ -165,6 +165,9 @@ def read(data: Any) -> Summary:
                 verdict = take(one, "verdict", str, where)
                 both = {"row": row, "kernel": kernel, "flavour": flavour, **one,
                         "facts": {"faults": one.get("faults")}}
+                if "saved" in one:  # as far as a timeline goes here
+                    both["timeline"] = {"marks": {"dump saved": one["saved"]}, "devices": [],
+                                        "bucket": 0.1}
                 runs[kernel, flavour, row] = no_run(row, kernel, flavour) \
                     if verdict == NOT_RUN else read_run(both, where)
     cells = take(data, "cells", dict, "top")
@@ -214,6 +217,12 @@ def untouched(name: str) -> Callable[[list[Run]], str]:
     return measure
 
 
+def dumps(found: list[Run]) -> str:
+    """How many dumps were saved; where nothing panics there is none to save."""
+    meant = [run for run in judged(found) if run.saved is not None or "dump" in run.fails]
+    return f"{sum('dump' not in run.fails for run in meant)} of {len(meant)}"
+
+
 def faults(found: list[Run]) -> str:
     return f"{sum(run.faults or 0 for run in judged(found)):,}"
 
@@ -230,7 +239,7 @@ COMMAND_LINES: list[Measure] = [
     ("DMA in flight faults or goes untranslated", failing("ALIVE")), ("DMA faults", faults),
 ]
 EVERYTHING: list[Measure] = [
-    ("clean", clean), ("dump saved", untouched("dump")), ("translation never off", untouched("ON")),
+    ("clean", clean), ("dump saved", dumps), ("translation never off", untouched("ON")),
     ("DMA in flight reaches the kdump kernel", failing("SHIELD")), ("without a verdict", left),
 ]
 
@@ -254,12 +263,14 @@ def measured(data: Summary, measures: list[Measure], group: str = "") -> str:
         for flavour in reversed(FLAVOURS):
             found = data.column(kernel, flavour, group)
             lines.append([data.name(kernel), flavour,
-                          *(measure(found) if judged(found) else "–" for _, measure in measures)])
+                          *(measure(found) if judged(found) or measure == left else "–"
+                            for _, measure in measures)])
     return markdown(["Linux", "", *(name for name, _ in measures)], lines, 2)
 
 
 WORDS = {"clean": "clean", "lost": "**dump lost**", "off": "off", "held": "not released",
-         "fail": "fails", "skip": "skipped", "none": "no result", "missing": "not run"}
+         "fail": "fails", "skip": "skipped", "none": "no result", "missing": "not run",
+         "apart": "not for it"}
 
 
 def cell_words(data: Summary, kernel: str, flavour: str) -> list[list[str]]:

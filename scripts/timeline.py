@@ -165,12 +165,19 @@ def translating(line: Timeline, begin: float, end: float) -> bool:
 
 TEXTS = {"old": "of the dead kernel, translated", "pass": "of the dead kernel, in pass-through",
          "bare": "of the dead kernel, untranslated", "new": "of the new driver",
-         "fault": "faults", "try": "tried in vain"}
+         "try": "tried in vain"}
 
 
 def counts(kinds: dict[str, Buckets]) -> dict[str, int]:
     return {kind: total for kind, found in kinds.items()
             if (total := sum(count for _, count in found))}
+
+
+def phrase(kind: str, count: int) -> str:
+    """A number of something, in words."""
+    if kind == "fault":
+        return "1 fault" if count == 1 else f"{many(count)} faults"
+    return f"{many(count)} {TEXTS[kind]}" if kind == "try" else f"{many(count)} DMA {TEXTS[kind]}"
 
 
 def bars(kind: str, found: Buckets, bucket: float, scale: Axis, base: float) -> str:
@@ -198,8 +205,7 @@ def bars(kind: str, found: Buckets, bucket: float, scale: Axis, base: float) -> 
         else:
             path += f"M{num(x)} {num(base)}v-{num(3 + (UP - 4) * share)}h{wide}V{num(base)}z"
     total = sum(count for _, count in found)
-    what = TEXTS[kind] if kind in ("fault", "try") else f"DMA {TEXTS[kind]}"
-    return f'<path class="{kind}" d="{path}"><title>{many(total)} {what}</title></path>' \
+    return f'<path class="{kind}" d="{path}"><title>{phrase(kind, total)}</title></path>' \
         if path else ""
 
 
@@ -219,7 +225,8 @@ def called(lane: Lane) -> str:
     return re.sub(r" at \S+ \(", " (", lane.name)
 
 
-def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) -> str:
+def lane_svg(lane: Lane, run: Run, scale: Axis, top: float,
+             blocked: dict[str, str]) -> str:
     """A device: its name and counts, bars, ribbon, release."""
     line = run.timeline
     assert line is not None
@@ -230,30 +237,28 @@ def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) 
     free = lane.released if lane.released is not None else end
     # Which devices a row means to be blocked is known; when, only by the new root.
     cut = lane.blocked
-    if cut is None and root is not None and lane.name.partition(" (")[0] in blocked:
+    name = lane.name.partition(" (")[0]
+    if cut is None and root is not None and name in blocked:
         cut = root
-    said = counts(kinds)
-    notes = [f"{many(said[kind])} {TEXTS[kind]}" if kind in ("fault", "try")
-             else f"{many(said[kind])} DMA {TEXTS[kind]}" for kind in said]
-    if "fault" in said:
-        notes = [n if n != "1 faults" else "1 fault" for n in notes]
+    notes = [phrase(kind, count) for kind, count in counts(kinds).items()]
     parts = [text(LEFT, top + 11, called(lane), "dev"),
              text(RIGHT, top + 11, "; ".join(notes) or "did nothing that the trace tells of",
                   "note", "end")]
-    parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon)
-              for kind in ("old", "pass", "bare", "new")]
     x0, x1 = scale.x(0), scale.x(min(free, end))
     lost = next((t for t, value in line.translation if not value and t < min(free, end)), None)
     parts += [box(kind, scale.x(begin), ribbon, scale.x(until) - scale.x(begin), RIBBON, what)
               for kind, begin, until, what in ribbons(line, cut, free, end)]
+    # Whether it was is the judge's to say, where nobody noted it in the timeline.
+    closed, _ = run.judged.get("CLOSED", ("", ""))
+    words = blocked.get(name, "blocked")
+    words = f"meant to be {words}" if closed == "fail" else words
+    xc = scale.x(cut or 0)
     if cut is not None and cut < free:
-        xc = scale.x(cut)
-        # Whether it was is the judge's to say, where nobody noted it in the timeline.
-        closed, _ = run.judged.get("CLOSED", ("", ""))
-        words = "meant to be blocked" if closed == "fail" else "blocked"
         parts.append(box("blocked", xc, ribbon - UP, x1 - xc, UP + RIBBON + DOWN / 2, words))
-        if x1 - xc > LETTER * len(words):
-            parts.append(text((xc + x1) / 2, ribbon - 8, words, "on-blocked", "middle"))
+    parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon)
+              for kind in ("old", "pass", "bare", "new")]
+    if cut is not None and cut < free and x1 - xc > LETTER * len(words):
+        parts.append(text((xc + x1) / 2, ribbon - 8, words, "on-blocked", "middle"))
     parts += [bars(kind, kinds[kind], line.bucket, scale, ribbon + RIBBON)
               for kind in ("fault", "try")]
     below = ribbon + RIBBON + 13
@@ -261,12 +266,23 @@ def lane_svg(lane: Lane, run: Run, scale: Axis, top: float, blocked: list[str]) 
         place = f"M{num(x1)} {num(ribbon + RIBBON / 2 - 8)}l5 8-5 8-5-8z"
         parts += [f'<path class="release" d="{place}">'
                   f"<title>released {lane.released:.2f} s after the panic</title></path>",
-                  text(*beside(x1, below, f"released {lane.released:.1f} s"), "rel")]
+                  released_text(lane, scale, x1, below)]
     elif lost is not None:
         parts.append(text(*beside(scale.x(lost), below, f"old tables gone {lost:.1f} s"), "rel"))
     else:
         parts.append(text(*beside(x0 - 7, below, "never released"), "rel"))
     return "".join(parts)
+
+
+def released_text(lane: Lane, scale: Axis, x: float, y: float) -> str:
+    """The time of a release, on the side where no faults are in its way."""
+    words = f"released {lane.released or 0:.1f} s"
+    wide = LETTER * len(words) + 12
+    right = sum(x - 4 <= scale.x(t) < x + wide for t, _ in lane.faulted)
+    left = sum(x - wide <= scale.x(t) < x - 4 for t, _ in lane.faulted)
+    if right > left and x - wide > LEFT:
+        return text(x - 8, y, words, "rel", "end")
+    return text(*beside(x, y, words), "rel")
 
 
 def ribbons(line: Timeline, cut: float | None, free: float, end: float
@@ -357,7 +373,8 @@ def strip_svg(run: Run, scale: Axis, top: float) -> str:
     return "".join(parts)
 
 
-def panel(run: Run, scale: Axis, top: float, title: str, blocked: list[str]) -> tuple[str, float]:
+def panel(run: Run, scale: Axis, top: float, title: str, blocked: dict[str, str]
+          ) -> tuple[str, float]:
     """A run; returns where it ends, too."""
     line = run.timeline
     head = text(LEFT, top + 14, title, "title")
@@ -449,16 +466,18 @@ def describe(run: Run) -> str:
         released = f"released at {lane.released:.1f} s" if lane.released is not None \
             else "never released"
         faults = sum(n for _, n in lane.faulted)
-        parts.append(f"{called(lane)} {released}" + (f", {faults} faults" if faults else ""))
+        parts.append(f"{called(lane)} {released}" + (f", {many(faults)} faults" if faults else ""))
     saved = line.marks.get("dump saved")
     parts.append(f"dump saved at {saved:.1f} s" if saved is not None else "dump lost")
     return f"{run.flavour}: " + "; ".join(parts)
 
 
-def draw(drawn: list[tuple[str, Run]], blocked: list[str] | None = None) -> tuple[str, float]:
+def draw(drawn: list[tuple[str, Run]], blocked: dict[str, str] | None = None
+         ) -> tuple[str, float]:
     """Panels one below the other on one axis; returns what goes into <svg>, and its height.
 
-    blocked: the devices that the row means to be blocked, on the kernel that can do that.
+    blocked: the devices that the row means to be blocked, on the kernel that can do that, and the
+    words for it.
     """
     lines = [run.timeline for _, run in drawn if run.timeline]
     scale = axis(lines) if lines else Axis(1, 1)
@@ -466,7 +485,7 @@ def draw(drawn: list[tuple[str, Run]], blocked: list[str] | None = None) -> tupl
     parts = []
     for title, run in drawn:
         svg, y = panel(run, scale, y, title,
-                       (blocked or []) if run.flavour == "takeover" else [])
+                       (blocked or {}) if run.flavour == "takeover" else {})
         parts.append(svg)
         y += 10
     behind = axis_svg(scale, 26, y - 6) if lines else ""
@@ -499,7 +518,7 @@ def alone(drawn: list[tuple[str, Run]], heading: str, under: str) -> str:
         f"{legend}\n{text(RIGHT, tall - 6, under, 'note', 'end')}\n</g>\n</svg>\n")
 
 
-def inline(drawn: list[tuple[str, Run]], blocked: list[str]) -> str:
+def inline(drawn: list[tuple[str, Run]], blocked: dict[str, str]) -> str:
     """A drawing for a page that brings style and patterns, and tells below what it shows."""
     inner, high = draw(drawn, blocked)
     return (f'<svg class="timeline" viewBox="0 0 {num(WIDTH)} {num(high)}" role="img" '

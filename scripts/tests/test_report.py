@@ -98,18 +98,34 @@ def made(*found: dict[str, Any]) -> str:
 def test_every_row_is_there(whole: str) -> None:
     structure = parsed(whole)
     _, rows = laid_out([result("cmd-dma-pt")])
-    for name in rows:
+    drawings = 0
+    for name, row in rows.items():
         text = " ".join(structure.inside[f"row-{name}"])
-        assert text.count("clean, dump saved after") + text.count("fails") > 2, name
-    assert whole.count('<svg class="timeline"') == 3 * len(rows) + 1
+        kernels = sum(map(row.runs_on, ("6.1", "6.12", "7.3")))
+        drawings += 0 if row.road == "life" else kernels
+        wanted = "clean" if row.road == "life" else "clean, dump saved after"
+        assert text.count(wanted) + text.count("fails") >= kernels, name
+    assert whole.count('<svg class="timeline"') == drawings + 1
 
 
 def test_not_run_is_said() -> None:
     text = made(result("cmd-dma-pt"))
     structure = parsed(text)
-    number = len(laid_out([result("cmd-dma-pt")])[1]) * 2 - 1
+    rows = laid_out([result("cmd-dma-pt")])[1].values()
+    number = sum(row.runs_on("6.12") for row in rows) * 2 - 1
     assert f"{number} not run" in text
     assert "not run" in " ".join(structure.inside["row-dev-nvme"])
+
+
+def test_row_for_other_kernels() -> None:
+    tab, rows = laid_out([result("cmd-dma-pt"), result("cmd-dma-pt", "7.3")])
+    name = next(n for n, row in rows.items() if row.kernels == ["6.12"])
+    text = page.page(tab, rows, report.cells())
+    inside = " ".join(parsed(text).inside[f"row-{name}"])
+    assert "Linux 6.12" in inside and "Linux 7.3" not in inside
+    assert "not for it" in text
+    for kernel, count in (("6.12", 1), ("7.3", 0)):
+        assert [run.row for run in tab.column(kernel, "stock")].count(name) == count
 
 
 def test_ids_and_links_fit(whole: str) -> None:
@@ -277,10 +293,10 @@ def test_kinds_of_dma() -> None:
 
 def test_blocked() -> None:
     run = read_run(result("x"), "test")
-    assert 'class="blocked"' not in timeline.inline([("t", run)], [])
-    assert 'class="blocked"' in timeline.inline([("t", run)], ["ahci"])
+    assert 'class="blocked"' not in timeline.inline([("t", run)], {})
+    assert 'class="blocked"' in timeline.inline([("t", run)], {"ahci": "shut"})
     stock = read_run(result("x", flavour="stock"), "test")
-    assert 'class="blocked"' not in timeline.inline([("t", stock)], ["ahci"])
+    assert 'class="blocked"' not in timeline.inline([("t", stock)], {"ahci": "shut"})
     data = result("x")
     data["timeline"]["devices"][1] |= {"blocked": 3.05, "attempts": [[3.1, 7]]}
     assert "7 tried in vain" in drawing(data) and 'class="blocked"' in drawing(data)
@@ -370,6 +386,10 @@ def test_numbers_in_readme() -> None:
         "DMA faults": f"{faults:,}"}
     assert ours[2:] == ["35 of 35", "0", "0", "0", "0"]
     assert "1 not run" in text and "`takeover-off`" in text
+    none = summarised([r for r in madeup.whole(("6.12", "7.3"))
+                       if (r["kernel"], r["flavour"]) != ("7.3", "stock")])
+    number = len(none.column("7.3", "takeover"))
+    assert re.search(rf"\| 7\.3 +\| stock .*– .*\| +{number} not run", summary.section(none))
 
 
 def test_kernels_that_agree_share_a_grid() -> None:
