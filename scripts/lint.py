@@ -55,7 +55,8 @@ def needed() -> None:
     """Ask for every program lint calls, before threads do."""
     kernel_needed()
     need("git", "spatch", "libpython3-dev", "unifdef", "sparse", "perl", "mypy", "flake8",
-         "shellcheck", "codespell", "python3-docutils", "python3-pytest", "clang-format")
+         "shellcheck", "codespell", "python3-docutils", "python3-pytest", "clang-format",
+         "chromium")
 
 
 # The series ----------------------------------------------------------------------------------

@@ -112,10 +112,9 @@ def test_ranges_of_versions() -> None:
 
 def test_message_by_version(source: Source, folder: Path) -> None:
     message = folder / "01-add/message"
-    message.write_text("subsystem: Add\n\n[<6.12]\nOld.\n\n[>=6.12]\nNew,\nin two lines.\n\n"
-                       "Both.\n")
+    message.write_text("subsystem: Add\n\n[<6.12]\nOld.\n\n[>=6.12]\nNew.\nTwo lines.\n\nBoth.\n")
     steps = series.assemble(source, folder, folder.parent.parent)
-    assert steps[0].message == "subsystem: Add\n\nNew,\nin two lines.\n\nBoth.\n"
+    assert steps[0].message == "subsystem: Add\n\nNew.\nTwo lines.\n\nBoth.\n"
 
 
 def test_insert_by_version(source: Source, folder: Path) -> None:
