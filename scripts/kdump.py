@@ -80,6 +80,8 @@ def command() -> int:
     for row in chosen:
         if row not in fit and row.name in options.scenario:
             die(f"row {row.name} is not for {options.kernel}, only for {', '.join(row.kernels)}")
+    if not fit:
+        die(f"none of these rows is for {options.kernel}")
     end_on_signal()
     prepare(fit)
     kernel = Kernel(options.kernel, options.stock)

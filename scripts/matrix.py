@@ -49,7 +49,7 @@ def product(rows: Iterable[Row], versions: Sequence[str], flavours: Sequence[str
     """Every row on every kernel that it is for, kernel by kernel."""
     rows = list(rows)
     return [Job(row, Kernel(version, flavour == "stock"))
-            for version in versions for flavour in flavours
+            for version in dict.fromkeys(versions) for flavour in dict.fromkeys(flavours)
             for row in rows if row.runs_on(version)]
 
 
@@ -217,6 +217,8 @@ def command() -> int:
         return report.status()
     rows = choose(scenarios.load(), args.scenario, args.tag)
     jobs = product(rows, args.kernel or list(source.KNOWN), args.flavour or FLAVOURS)
+    if not jobs:
+        die("none of these rows is for these kernels")
     part = ""
     if args.shard:
         jobs = shard(jobs, args.shard)

@@ -24,6 +24,8 @@ def test_product() -> None:
     names = [job.name for job in ALL]
     assert len(names) == len(set(names))
     assert {"6.1-takeover/cmd-dma-dma", "7.3-stock/dev-nvme"} <= set(names)
+    twice = matrix.product(ROWS.values(), ["6.12", "6.12"], ["stock", "stock"])
+    assert len(twice) == len({job.name for job in twice})
     only = dataclasses.replace(ROWS["dev-nvme"], kernels=["7.3"])
     assert [j.name for j in matrix.product([only], ["6.12", "7.3"], ["stock"])] == [
         "7.3-stock/dev-nvme"]
