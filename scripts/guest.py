@@ -239,6 +239,8 @@ class Serial:
                     return
                 now = time.time()
                 *whole, rest = (rest + data).split(b"\n")
+                if not whole:  # it comes in pieces of a few characters: nobody needs to wake up
+                    continue
                 with self.news:
                     for raw in whole:
                         line = raw.decode(errors="replace").rstrip("\r")
