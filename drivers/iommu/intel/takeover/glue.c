@@ -753,7 +753,6 @@ void intel_takeover_release(struct device *dev)
 	released = takeover_release_device(iommu->takeover, dev);
 	spin_unlock(&iommu->lock);
 	dev_info(dev, "released, %u requester ids\n", released);
-
 #if TAKEOVER_KERNEL >= 60900
 	if (sm_supported(iommu))
 		install_pasid_table(dev);
