@@ -8,7 +8,7 @@ which kernels and how many at a time is runner.py's.
 Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/. A result is:
 
     row, kernel, flavour    name; "6.12"; "takeover" or "stock"
-    verdict                 "PASS", "FAIL", "NO RESULT" (spoilt three times, or there is no
+    verdict                 "PASS", "FAIL", "NO RESULT" (spoilt too often, or there is no
                             kernel) or "SKIP" (there is no such QEMU)
     fails                   names of the judgements that failed
     expected, as_measured   "clean" or a list that must be among the fails; did it fit. On our
@@ -57,7 +57,8 @@ from guest import INITRAMFS, TRACE_PANIC, Config, Guest, Mark, NoResult, acceler
 from scenarios import Row
 from stray import Edu
 
-ATTEMPTS = 3
+# QEMU 7.2's e1000e fails an assertion of its own in every second run of some rows with many faults.
+ATTEMPTS = 6
 BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
 BUCKET = 0.1
