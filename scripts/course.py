@@ -5,24 +5,14 @@
 The guest is guest.py's, the evidence evidence.py's, the judgement verdict.py's. Which rows run, on
 which kernels and how many at a time is runner.py's.
 
-Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/. A result is:
+Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/ROW/. What a result
+holds of the run is told in outcome.py; here is added
 
     row, kernel, flavour    name; "6.12"; "takeover" or "stock"
-    verdict                 "PASS", "FAIL", "NO RESULT" (spoilt too often, or there is no
-                            kernel) or "SKIP" (there is no such QEMU)
-    fails                   names of the judgements that failed
+    verdict                 also "NO RESULT" (spoilt too often, or there is no kernel) or "SKIP"
+                            (there is no such QEMU)
     expected, as_measured   "clean" or a list that must be among the fails; did it fit. On our
                             kernel only for rows that ask it to fail
-    invariants, checks      {name: {"verdict": "pass" | "fail" | "not judged", "text": ...}}
-    facts                   command lines, devices, seconds from the panic to things, counts
-    timeline                seconds of guest time since the panic (the host's pauses cut out); none
-                            where nothing panics:
-        marks               {"panic", "crash kernel", "new root", "dump begun", "dump saved": s}
-        translation         [[s, 0 or 1], ...] from the panic on
-        bucket              width of a bucket in seconds
-        devices             [{"name", "sid", "id", "released": s or null,
-                              "in_flight" | "translated" | "faulted": [[s, count], ...]}]
-                            in_flight: the dead kernel's DMA, pass-through included
     no_results              runs thrown away: QEMU died, or the host was too late
     repeat, folder          the command that repeats the run; where its files are
     date, qemu, accel       when, with what. qemu: the version that ran the row, null if none
@@ -40,8 +30,7 @@ import re
 import secrets
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +38,7 @@ from typing import Any, NamedTuple
 import acpi
 import evidence
 import hostile
+import outcome
 import verdict
 from common import OUT, TOP, Failure, run, say, write_whole
 from emulator import Emulator
@@ -61,7 +51,6 @@ from stray import Edu
 ATTEMPTS = 6
 BOOT_LIMIT = 180
 DISK_SIZE = 1 << 29
-BUCKET = 0.1
 GSTS = 0xFED9001C
 # What lies in whose initramfs, where it is not as usual.
 LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
@@ -69,7 +58,7 @@ LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # verdict.py and Row.judged().
 SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "tables.py",
            "stray.py", "acpi.py", "qtest.py"]
-JUDGE = ["verdict.py"]
+JUDGE = ["verdict.py", "outcome.py"]
 HERE = Path(__file__).resolve().parent
 
 
@@ -301,67 +290,6 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
     return f"no dump within {row.limit} s"
 
 
-def buckets(facts: Facts, times: Iterable[float]) -> list[list[float]]:
-    counts = Counter(int(facts.seconds(t) / BUCKET) for t in times)
-    return [[round(b * BUCKET, 3), n] for b, n in sorted(counts.items())]
-
-
-def timeline(facts: Facts) -> dict[str, Any]:
-    """The run as a drawing needs it; see the head of this file."""
-    names = {"panic": "panic", "crash": "crash kernel", "begin": "dump begun",
-             "saved": "dump saved"}
-    marks = {text: facts.seconds(facts.marks[name].time)
-             for name, text in names.items() if name in facts.marks}
-    if facts.root:
-        marks["new root"] = facts.seconds(facts.root.time)
-    panic = facts.marks["panic"].trace
-    flying = facts.in_flight()
-    faults = [f for f in facts.trace.faults if panic <= f.at < facts.end]
-    sids = {f.sid for f in facts.functions if f.device} | {d.sid for d in facts.dmas}
-    lanes = []
-    for sid in sorted(sids | {f.sid for f in faults}):
-        function = facts.by_sid.get(sid)
-        lanes.append({
-            "name": facts.who(sid), "sid": sid, "id": function.id if function else None,
-            "released": facts.seconds(facts.releases[sid].time) if sid in facts.releases
-            else None,
-            "in_flight": buckets(facts, (d.time for d in flying if d.sid == sid)),
-            "translated": buckets(facts, (d.time for d in facts.dmas
-                                          if d.sid == sid and not d.direct)),
-            "faulted": buckets(facts, (f.time for f in faults if f.sid == sid)),
-        })
-    return {
-        "marks": marks, "bucket": BUCKET, "devices": lanes,
-        "translation": [[0.0, int(facts.trace.translating(panic))],
-                        *([facts.seconds(s.time), s.value] for s in facts.trace.switches
-                          if panic <= s.at < facts.end)],
-    }
-
-
-def result(row: Row, facts: Facts) -> dict[str, Any]:
-    """The judgement, and what of the facts is of use afterwards."""
-    verdicts = verdict.judge(facts)
-    fails = verdict.failures(verdicts)
-    panic = facts.marks["panic"].trace
-    # A life without a panic is no matter of seconds.
-    drawing = timeline(facts) if row.road != "life" else None
-    return {
-        "verdict": "FAIL" if fails else "PASS", "fails": fails,
-        "invariants": {n: verdicts[n]._asdict() for n in verdict.INVARIANTS},
-        "checks": {n: v._asdict() for n, v in verdicts.items() if n not in verdict.INVARIANTS},
-        "facts": {
-            "first": row.first_line(), "crash": row.crash_line(),
-            "devices": [f"{f.address} {f.id} {f.driver} {f.domain}" for f in facts.functions],
-            "seconds": drawing["marks"] if drawing else {},
-            "frames": facts.sent, "vmcore_bytes": facts.dump.size,
-            "faults": sum(panic <= f.at < facts.end for f in facts.trace.faults),
-            "in_flight_after_root": sum(d.at > facts.root.at for d in facts.in_flight())
-            if facts.root and drawing else 0,
-        },
-        **({"timeline": drawing} if drawing else {}),
-    }
-
-
 def compare(row: Row, kernel: Kernel, data: dict[str, Any]) -> dict[str, Any]:
     """A result with what was expected of it; no part of what is kept, which may be older."""
     expected = row.expected(kernel.version, kernel.stock)
@@ -386,7 +314,7 @@ def kept_result(row: Row, kernel: Kernel, folder: Path, data: dict[str, Any]
             return None
         if old.get("judged") != data["judged"]:
             facts = pickle.loads(gzip.decompress((folder / "facts").read_bytes()))
-            old |= result(row, replace(facts, row=row)) | {"judged": data["judged"]}
+            old |= outcome.result(row, replace(facts, row=row)) | {"judged": data["judged"]}
             keep(folder, compare(row, kernel, old))
     except (OSError, ValueError, EOFError, pickle.UnpicklingError):
         return None
@@ -432,7 +360,7 @@ def run_row(row: Row, kernel: Kernel, images: Images | Failure, qemu: Emulator |
             say(f"{row.name}: no result: {why}")
             continue
         (folder / "facts").write_bytes(gzip.compress(pickle.dumps(facts), 1))
-        data |= result(row, facts) | {"no_results": len(spoilt)}
+        data |= outcome.result(row, facts) | {"no_results": len(spoilt)}
         break
     else:
         data |= {"verdict": "NO RESULT", "no_results": len(spoilt), "why": spoilt[-1]}

@@ -457,10 +457,17 @@ class Facts:
         function = self.by_sid.get(sid)
         if function and function.name == EDU:
             return sum(a.master and a.begin > self.root.at for a in self.accesses)
-        cards = [f for f in self.functions if f.driver == "e1000e" and f.device]
-        if function and cards == [function]:
-            return sum(self.root.at < p.at < self.flight_end(sid) for p in self.trace.attempts)
-        return len(self.lost(sid))
+        return len(self.tries(sid)) if self.talkative(sid) else len(self.lost(sid))
+
+    def talkative(self, sid: int) -> bool:
+        """Is it the only e1000e? They tell of what they try, but not who they are."""
+        return [f.sid for f in self.functions if f.driver == "e1000e" and f.device] == [sid]
+
+    def tries(self, sid: int) -> list[Point]:
+        """What a requester said that it tried between the new root and the end of its flight."""
+        if self.root is None or not self.talkative(sid):
+            return []
+        return [p for p in self.trace.attempts if self.root.at < p.at < self.flight_end(sid)]
 
     def lost(self, sid: int) -> list[Fault]:
         """Recorded faults of a requester from the new root to its release."""

@@ -10,8 +10,8 @@ results.ktap and results.json, also after an interruption:
 
     {"schema": 1, "planned": ["6.12-takeover/cmd-dma-dma", ...], "rows": [...]}
 
-with rows as in a result.json (course.py). A row is ok if it went as it should: on our kernel PASS,
-or what the row asks for; on stock what was measured there.
+with rows as in a result.json (course.py, outcome.py). A row is ok if it went as it should: on our
+kernel PASS, or what the row asks for; on stock what was measured there.
 
 A lab divides the work: `--shard i/n` runs the i-th of n parts, which depend on nothing but names,
 and writes results-i-of-n.*; `--merge FILE ...` makes one report of several results.json. What a

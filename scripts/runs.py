@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results of runs as typed data: read, checked, put beside the rows that should have one.
 
-What a result holds is said at the head of kdump.py; the optional parts are told of below, where
-they are read. Nothing is drawn, written or judged here.
+What a result holds is said at the heads of outcome.py and course.py; the optional parts are told of
+below, where they are read. Nothing is drawn, written or judged here.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ results/summary.json, small, sorted, made from the results alone:
     runs        {kernel: {flavour: {row: {"verdict", and where there is one: "fails",
                 "as_measured", "saved": seconds from panic to dump, "faults"}}}}; "not run" is a
                 verdict here. A row that is not there is not for this kernel
-    picture     {flavour: result as kdump.py has it, without logs and judgements}: the two runs
+    picture     {flavour: result as outcome.py has it, without logs and judgements}: the two runs
                 that README shows
 
 README's section between the marks and the picture are made from that file alone, so whoever has

@@ -14,6 +14,7 @@ import pytest
 import acpi
 import evidence
 import hostile
+import outcome
 import scenarios
 import tables
 import verdict
@@ -152,6 +153,20 @@ def test_everything_blocked_is_judged_by_attempts() -> None:
     got = judge(facts(BLOCK, {}, [BLOCKED], cards=[CARD]))
     assert got["CLOSED"] == got["in flight"] == "fail"
     assert judge(facts(BLOCK, {"TRIED": TRIED}, [], cards=[CARD]))["CLOSED"] == "fail"
+
+
+def test_blocked_device_in_the_drawing() -> None:
+    run = facts(BLOCK, {"TRIED": TRIED}, [BLOCKED], cards=[CARD])
+    run.crash_log.insert(0, "[    0.000000] Linux version 6.12.117 (vtd-takeover@lab) (gcc)")
+    data = outcome.result(run.row, run)
+    assert data["linux"] == "6.12.117"
+    card = next(d for d in data["timeline"]["devices"] if d["sid"] == NIC)
+    assert card["blocked"] == data["timeline"]["marks"]["new root"]
+    assert sum(n for _, n in card["attempts"]) == 1
+    loud = facts(BLOCK, {"TRIED": f"{TRIED}\n{FAULT}"}, [BLOCKED], cards=[CARD])
+    card = next(d for d in outcome.result(loud.row, loud)["timeline"]["devices"]
+                if d["sid"] == NIC)
+    assert card["blocked"] is None and not card["attempts"]
 
 
 def test_blocked_after_pass_through() -> None:

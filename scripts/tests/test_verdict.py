@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import course
+import outcome
 import evidence
 import kdump
 import scenarios
@@ -248,7 +249,7 @@ def test_host_pauses_do_not_count(tmp_path: Path) -> None:
 
 def test_result_as_data() -> None:
     run = facts(put={"RELEASED": fault(NIC)})
-    data = course.compare(run.row, Kernel("6.12", True), course.result(run.row, run))
+    data = course.compare(run.row, Kernel("6.12", True), outcome.result(run.row, run))
     assert data["verdict"] == "FAIL" and data["fails"] == ["FRESH"]
     assert data["as_measured"] is False and data["expected"] == "clean"
     assert list(data["invariants"]) == verdict.INVARIANTS
@@ -395,7 +396,7 @@ def test_ordinary_life_in_passthrough_rests_on_the_guests_word() -> None:
 def test_ordinary_life_as_data() -> None:
     run = facts()
     run.row = dataclasses.replace(run.row, road="life")
-    data = course.result(run.row, run)
+    data = outcome.result(run.row, run)
     assert "timeline" not in data and data["facts"]["in_flight_after_root"] == 0
 
 
