@@ -91,6 +91,14 @@ def _count(tally: Tally, prefix: str, report: Path, done: subprocess.CompletedPr
         tally.add(f"{prefix} run", (done.stdout + done.stderr).strip() or "no test was run")
 
 
+def check_kunit(tally: Tally, version: str) -> None:
+    """Boot a kernel and let it test itself."""
+    try:
+        kunit.kunit(tally, version, kernel.build(version))
+    except Failure as failure:
+        tally.add(f"kunit {version}: run", str(failure))
+
+
 def check_rows(tally: Tally, image: Path) -> None:
     """Run the most telling rows in QEMU and count their verdicts."""
     chosen = [r for r in scenarios.load().values() if "check" in r.tags and r.runs_on(DEFAULT)]
@@ -185,7 +193,8 @@ def check(parts: list[str], everything: bool) -> int:
     if booting:
         build.start()
     if "lint" in parts:
-        lint.lint(tally, jobs=1 if booting else os.cpu_count() or 1)
+        lint.lint(tally, list(KNOWN) if everything else [DEFAULT],
+                  jobs=1 if booting else os.cpu_count() or 1)
     if "scripts" in parts:
         check_scripts(tally)
     if "core" in parts:
@@ -194,11 +203,9 @@ def check(parts: list[str], everything: bool) -> int:
         # No guest runs before all else is done: on a busy machine they miss their limits.
         build.join()
         tally.add("kernel: builds", "" if build.image else build.problem)
-    if "kunit" in parts and build.image:
-        try:
-            kunit.kunit(tally, DEFAULT, build.image)
-        except Failure as failure:
-            tally.add("kunit: run", str(failure))
+    if "kunit" in parts:
+        for version in KNOWN if everything else [DEFAULT]:
+            check_kunit(tally, version)
     if "rows" in parts and everything:
         check_matrix(tally)
         try:

@@ -53,12 +53,12 @@ def cases(group: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 
 def kunit(tally: Tally, version: str, image: Path) -> None:
     """Boot, read the log, count each test."""
-    folder = OUT / "kunit"
+    folder = OUT / "kunit" / version
     folder.mkdir(parents=True, exist_ok=True)
     log, report = folder / "serial.log", folder / "report.json"
     for old in (log, report):
         old.unlink(missing_ok=True)
-    with step("KUnit in the kernel"):
+    with step(f"KUnit in Linux {version}"):
         boot(image, log)
         parser = find(version).path / "tools/testing/kunit/kunit.py"
         read = run([sys.executable, "-B", parser, "parse", f"--json={report}", log], check=False)
@@ -67,8 +67,9 @@ def kunit(tally: Tally, version: str, image: Path) -> None:
         raise Failure(f"kunit.py finds no tests in {log}: {read.stdout.strip()[-300:]}")
     found = list(cases(json.loads(report.read_text())))
     for name, status in found:
-        tally.add(f"kunit: {name}", "" if status == "PASS" else f"{status}, see {folder}/kunit.txt")
+        tally.add(f"kunit {version}: {name}",
+                  "" if status == "PASS" else f"{status}, see {folder}/kunit.txt")
     # A suite that breaks off, or a test that never ended, is in the parser's status alone.
-    tally.add("kunit: the log is whole",
+    tally.add(f"kunit {version}: the log is whole",
               "" if found and (not read.returncode or any(s != "PASS" for _, s in found))
               else read.stdout.strip()[-500:] or "no test was run")
