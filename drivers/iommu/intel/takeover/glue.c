@@ -472,7 +472,11 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 	if (!takeover_policy.found && !takeover_policy.remaps)
 		return 0;
 
+#if TAKEOVER_KERNEL >= 70000
+	unit = kzalloc_obj(*unit);
+#else
 	unit = kzalloc(sizeof(*unit), GFP_KERNEL);
+#endif
 	if (!unit)
 		return -ENOMEM;
 
@@ -838,9 +842,15 @@ static void free_test_ids(struct intel_iommu *iommu)
  */
 struct takeover_unit *takeover_test_unit(u64 **irt)
 {
+#if TAKEOVER_KERNEL >= 70000
+	struct intel_iommu *iommu = kzalloc_obj(*iommu);
+	struct glue_unit *unit = kzalloc_obj(*unit);
+	struct ir_table *table = kzalloc_obj(*table);
+#else
 	struct intel_iommu *iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
 	struct glue_unit *unit = kzalloc(sizeof(*unit), GFP_KERNEL);
 	struct ir_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
+#endif
 	bool ids;
 
 	if (!iommu || !unit || !table)
