@@ -34,11 +34,11 @@ kdump: ## crash it under DMA, save the dump, judge the run (KERNEL, STOCK, SCENA
 	@$S/kdump $(call given,KERNEL,--kernel) $(call flag,STOCK,--stock) \
 		$(call given,SCENARIO,--scenario)
 
-matrix: ## every row on every kernel, ours and stock; takes up where it was stopped (KERNEL, SHARD=i/n)
+matrix: ## every row on every kernel, ours and stock; takes up where it was stopped (KERNEL, SHARD)
 	@$S/matrix.py $(call given,KERNEL,--kernel) $(call given,SHARD,--shard) \
 		$(call given,SCENARIO,--scenario)
 
-report: ## the results as one page, out/report/index.html; README's tables are from --readme
+report: ## the results as one page, out/report/index.html
 	@$S/report.py
 
 series: ## write the patches to out/series-VERSION, all or KERNEL's (KDIR, SIGNOFF='Name <mail>')
