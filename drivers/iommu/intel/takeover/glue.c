@@ -185,7 +185,7 @@ int vtd_new_did(struct takeover_unit *unit)
 	struct intel_iommu *iommu = to_iommu(unit);
 
 	return ida_alloc_range(&iommu->domain_ida, IDA_START_DID,
-			       iommu->max_domain_id - 1, GFP_KERNEL);
+			       cap_ndoms(iommu->cap) - 1, GFP_KERNEL);
 }
 #else
 void vtd_reserve_did(struct takeover_unit *unit, u16 did)
@@ -811,7 +811,6 @@ late_initcall_sync(quiet_blocked_endpoints);
 static bool init_test_ids(struct intel_iommu *iommu)
 {
 	ida_init(&iommu->domain_ida);
-	iommu->max_domain_id = cap_ndoms(iommu->cap);
 	return true;
 }
 
