@@ -4,7 +4,8 @@
 
 All is made from the facts, and can be made anew when only this changed. A result holds:
 
-    verdict                 "PASS" or "FAIL"
+    verdict                 "PASS" or "FAIL"; "NO RESULT" and "why" alone if the serial line lost
+                            something that the judgement rests on
     fails                   names of the judgements that failed
     linux                   version of the kernel that was to save the dump, as it said itself
     invariants, checks      {name: {"verdict": "pass" | "fail" | "not judged", "text": ...}}
@@ -33,6 +34,7 @@ from evidence import Facts
 from scenarios import Row
 
 BUCKET = 0.1
+UNLISTED = 32 << 20  # RAM that no map lists: below 1 MiB, firmware's, what a command line keeps
 BANNER = re.compile(r"Linux version (\S+)")
 
 
@@ -78,8 +80,21 @@ def timeline(facts: Facts, blocked: set[int]) -> dict[str, Any]:
     }
 
 
+def garbled(row: Row, facts: Facts) -> str:
+    """Why the memory map that the guest printed cannot be believed, or nothing."""
+    if not facts.crash:
+        return ""
+    crash, old = (sum(s.last + 1 - s.first for s in spans) for spans in (facts.crash, facts.old))
+    if f"{crash >> 20}M" != row.crashkernel or row.bytes - crash - old > UNLISTED:
+        return (f"the memory map on the serial line is damaged: {crash >> 20} MiB for the crash "
+                f"kernel, {old >> 20} MiB beside it")
+    return ""
+
+
 def result(row: Row, facts: Facts) -> dict[str, Any]:
     """The judgement, and what of the facts is of use afterwards."""
+    if why := garbled(row, facts):
+        return {"verdict": "NO RESULT", "fails": [], "why": why}
     verdicts = verdict.judge(facts)
     fails = verdict.failures(verdicts)
     panic = facts.marks["panic"].trace

@@ -30,6 +30,7 @@ from scenarios import Row
 
 PATIENCE = 20  # seconds that a guest has to go away
 PR_SET_PDEATHSIG = 1
+ENDING = {signal.SIGINT, signal.SIGTERM}
 Result = dict[str, Any]
 Found = TypeVar("Found")
 
@@ -134,9 +135,13 @@ def pool(work: Callable[..., Result], orders: Sequence[tuple[Any, ...]], size: i
                 ours, theirs = multiprocessing.Pipe(duplex=False)
                 process = multiprocessing.get_context("fork").Process(
                     target=_worker, args=(work, order, theirs, os.getpid()))
+                # A signal between the start and the note of it would leave a process that nobody
+                # ends.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
                 process.start()
-                theirs.close()
                 running[ours] = process, order
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                theirs.close()
             for each in wait(list(running)):
                 assert isinstance(each, Connection)
                 process, order = running[each]
@@ -165,6 +170,7 @@ def _worker(work: Callable[..., Result], order: tuple[Any, ...], answers: Connec
     # Control-C reaches all processes of a terminal: the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_on_signal()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         return

@@ -169,6 +169,18 @@ def test_blocked_device_in_the_drawing() -> None:
     assert card["blocked"] is None and not card["attempts"]
 
 
+def test_damaged_memory_map_is_no_result() -> None:
+    run = facts(BLOCK, {"TRIED": TRIED}, [BLOCKED], cards=[CARD])
+    assert outcome.result(run.row, run)["verdict"] == "PASS"
+    run.crash = [Span(0x200000, CRASH.last)]
+    run.old = [s for s in OLD if s.first > CRASH.last]
+    assert "damaged" in outcome.result(run.row, run)["why"]
+    run.crash, run.old = [CRASH], OLD[:1]
+    assert outcome.result(run.row, run)["verdict"] == "PASS"
+    run.old = OLD[1:]
+    assert outcome.result(run.row, run)["verdict"] == "NO RESULT"
+
+
 def test_blocked_after_pass_through() -> None:
     """What the card says it writes is no DMA past the IOMMU once QEMU closed that way."""
     words = ("e1000e_rx_desc_buff_write buffer #0, addr: 0x30000000, offset: 0, from: 0x7f00, "
