@@ -38,7 +38,7 @@ def gather(path: Path | None) -> tuple[Table, dict[str, scenarios.Row]]:
     tab = runs.table(runs.load(path), list(rows), lambda row, kernel: rows[row].runs_on(kernel))
     if tab.others:
         names = sorted({run.row for run in tab.others})
-        say(f"left out, scenarios.toml has no such row: {', '.join(names)}")
+        say(f"left out, scenarios.toml has no such row for that kernel: {', '.join(names)}")
     return tab, rows
 
 

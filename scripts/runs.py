@@ -262,7 +262,7 @@ class Table:
     rows: list[str]
     kernels: list[str]
     runs: dict[tuple[str, str, str], Run]  # kernel, flavour, row
-    others: list[Run]  # results of rows that there are no longer
+    others: list[Run]  # results of rows that there are no longer, or not for that kernel
     meant: Callable[[str, str], bool] = lambda row, kernel: True  # is a row for a kernel?
 
     def run(self, kernel: str, flavour: str, row: str) -> Run:
@@ -282,7 +282,7 @@ def table(found: Iterable[Run], rows: list[str],
     runs: dict[tuple[str, str, str], Run] = {}
     others = []
     for one in sorted(found, key=lambda r: r.date):
-        if one.row in rows:
+        if one.row in rows and meant(one.row, one.kernel):
             runs[one.kernel, one.flavour, one.row] = one
         else:
             others.append(one)
