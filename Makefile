@@ -23,7 +23,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r target what; do printf '%-12s %s\n' "$$target" "$$what"; done
 	@echo
-	@echo '  KERNEL=6.12     kernel version      KDIR=path   a clean Linux tree of your own'
+	@echo '  KERNEL=6.12     or 6.1, or 7.3      KDIR=path   a clean Linux tree of your own'
 	@echo '  STOCK=1         without the takeover'
 	@echo 'Kernels and caches: ~/.cache/vtd-takeover (VTD_TAKEOVER_CACHE); results: out/'
 

@@ -173,7 +173,8 @@ def head(tab: Table) -> str:
     ]
     if tab.others:
         names = sorted({r.row for r in tab.others})
-        facts.append(("Left out", f"results of rows that are no longer there: {listed(names)}"))
+        facts.append(("Left out", "results of rows that are no longer there, or not for that "
+                      f"kernel: {listed(names)}"))
     return ("<header><h1>vtd-takeover: the rows</h1><p>A kernel panics under DMA through an "
             "enabled Intel VT-d IOMMU, a crash kernel saves the dump, and the run is judged from "
             "outside the guest. With the takeover, and on the stock kernel.</p><dl>"
