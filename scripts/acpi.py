@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A DMAR table that replaces the guest's: QEMU reports no reserved memory of a device (RMRR).
+"""A DMAR table that replaces the guest's, for what QEMU's own never says.
+
+That is: memory that firmware reserved for a device (RMRR), and that firmware opts out of remapping.
 
 Linux takes it from the initramfs (CONFIG_ACPI_TABLE_UPGRADE) if its OEM names are those of the
 firmware's table and its revision is higher. Only what a row needs is in it: one unit for all
-devices, the IOAPIC, one RMRR for one device. Chapters are those of the VT-d specification,
+devices, the IOAPIC, at most one RMRR for one device. Chapters are those of the VT-d specification,
 revision 4.1.
 """
 
@@ -25,6 +27,8 @@ HEADER = struct.Struct("<4sIBB6s8sI4sI")
 # 8.1: address width, less one; interrupt remapping is supported.
 WIDTH = 39 - 1
 INTR_REMAP = 1 << 0
+# Firmware opts out of DMA remapping; Linux heeds it since 7.3 (include/linux/dmar.h).
+REMAP_OPT_OUT = 1 << 3
 # 8.2, 8.3, 8.4
 DRHD, RMRR_TYPE = 0, 1
 INCLUDE_PCI_ALL = 1 << 0
@@ -42,13 +46,16 @@ def scope(kind: int, number: int, bus: int, slot: int, function: int) -> bytes:
     return struct.pack("<BBHBBBB", kind, 8, 0, number, bus, slot, function)
 
 
-def dmar(slot: int, function: int = 0) -> bytes:
-    """The table, with RMRR as reserved memory of a device on bus 0."""
+def dmar(slot: int | None, opt_out: bool = False) -> bytes:
+    """The table, with RMRR as reserved memory of a device on bus 0, if there is one."""
     ioapic = scope(IOAPIC, IOAPIC_ID, IOAPIC_BUS, 0, 0)
     unit = struct.pack("<HHBBHQ", DRHD, 16 + len(ioapic), INCLUDE_PCI_ALL, 0, 0, REGISTERS)
-    device = scope(ENDPOINT, 0, 0, slot, function)
-    reserved = struct.pack("<HHHHQQ", RMRR_TYPE, 24 + len(device), 0, 0, *RMRR)
-    body = struct.pack("<BB10x", WIDTH, INTR_REMAP) + unit + ioapic + reserved + device
+    reserved = b""
+    if slot is not None:
+        device = scope(ENDPOINT, 0, 0, slot, 0)
+        reserved = struct.pack("<HHHHQQ", RMRR_TYPE, 24 + len(device), 0, 0, *RMRR) + device
+    flags = INTR_REMAP | (REMAP_OPT_OUT if opt_out else 0)
+    body = struct.pack("<BB10x", WIDTH, flags) + unit + ioapic + reserved
     length = HEADER.size + len(body)
 
     def table(checksum: int) -> bytes:

@@ -117,12 +117,12 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         iommu=row.iommu, memory=row.bytes,
         row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
              "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else "",
-             "ROAD": row.road, "VFS": str(row.vfs)},
+             "ROAD": row.road, "VFS": str(row.vfs), "UNPLUG": row.unplugged},
         devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
         layers=LAYERS.get(row.road, ["crash.cpio"]),
         # Nobody knows beforehand when things begin in a life without a panic.
         trace=TRACE_PANIC if row.road == "life" else [],
-        early={acpi.FILE: acpi.dmar(row.rmrr_slot)} if row.rmrr else {},
+        early=tables_of_firmware(row),
         qtest=bool(row.edit or row.stray))
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
@@ -172,6 +172,13 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
                  accesses=edu.accesses if edu else [])
+
+
+def tables_of_firmware(row: Row) -> dict[str, bytes]:
+    """What stands in an initramfs in place of the firmware's own tables."""
+    if not (row.rmrr or row.firmware_off):
+        return {}
+    return {acpi.FILE: acpi.dmar(row.rmrr_slot if row.rmrr else None, row.firmware_off)}
 
 
 def live(row: Row, nonce: str, guest: Guest, disk: Path) -> Facts:

@@ -352,6 +352,10 @@ def about(row: Row) -> str:
         facts.append(("Blocked", listed(row.blocked)))
     if row.faulting:
         facts.append(("Faulting", listed(row.faulting)))
+    if row.firmware_off:
+        facts.append(("Firmware", "opts out of remapping"))
+    if row.unplug:
+        facts.append(("Unplugged", html(row.unplug)))
     if row.rmrr:
         facts.append(("Reserved memory", f"of {html(row.rmrr)}"))
     if row.stray:

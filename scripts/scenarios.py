@@ -89,6 +89,8 @@ class Row:
     # suspends, resumes, starts another like it by kexec -e, and nothing panics.
     road: str = "panic"
     vfs: int = 0  # virtual functions that the first kernel switches on where it can
+    unplug: str = ""  # device that the crash kernel loses before its driver mapped anything
+    firmware_off: bool = False  # firmware opts out of DMA remapping (acpi.py)
     # Which versions of the kernel that saves the dump the row is for; none named: all.
     kernels: list[str] = field(default_factory=list)
     # How it was built, kernel.build's "variant"; nothing: as usual.
@@ -114,6 +116,12 @@ class Row:
         device = next(d for d in self.devices if d.name == self.rmrr)
         match = re.search(r"\baddr=(0x[0-9a-f]+|\d+)", device.qemu[-1])
         return int(match[1], 0) if match else die(f"device {self.rmrr} has no addr=")
+
+    @property
+    def unplugged(self) -> str:
+        """"vendor:device" of the device that is unplugged, or nothing."""
+        device = next((d for d in self.devices if d.name == self.unplug), None)
+        return device.functions[-1].split()[0] if device else ""
 
     def first_line(self) -> str:
         suspend = f"{SUSPEND} " if self.road in ("suspend", "life") else ""
@@ -170,6 +178,8 @@ def misuse(row: Row) -> str:
         return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
     if row.rmrr and row.rmrr not in names:
         return f"rmrr: it has no device {row.rmrr}"
+    if row.unplug and row.unplug not in names:
+        return f"unplug: it has no device {row.unplug}"
     if row.stray and "edu" not in names:
         return "stray: it has no device edu"
     for when, orders in row.stray.items():

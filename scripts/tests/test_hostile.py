@@ -240,8 +240,10 @@ def test_reserved_memory_stays_reachable() -> None:
     assert judge(run)["ALIVE"] == "pass"
 
 
-def test_dmar_table() -> None:
-    table = acpi.dmar(0x10)
+@pytest.mark.parametrize(("slot", "opt_out"), [(0x10, False), (None, True), (0x10, True)])
+def test_dmar_table(slot: int | None, opt_out: bool) -> None:
+    table = acpi.dmar(slot, opt_out)
+    assert table[37] == (9 if opt_out else 1)
     assert sum(table) % 256 == 0
     assert table[:4] == b"DMAR" and struct.unpack_from("<I", table, 4)[0] == len(table)
     revision = struct.unpack_from("<I", table, 24)[0]
@@ -251,8 +253,14 @@ def test_dmar_table() -> None:
         kind, length = struct.unpack_from("<HH", table, at)
         kinds.append(kind)
         at += length
-    assert kinds == [0, 1] and at == len(table)
+    assert kinds == ([0] if slot is None else [0, 1]) and at == len(table)
     assert ROWS["rmrr-block"].rmrr_slot == 0x10
+
+
+def test_unplug_names_a_device() -> None:
+    assert ROWS["unplug-deferred"].unplugged == "1234:11e8" and not ROWS["dev-nvme"].unplugged
+    assert "no device nvme" in scenarios.misuse(
+        dataclasses.replace(ROWS["unplug-deferred"], unplug="nvme"))
 
 
 class Ram:
