@@ -8,6 +8,8 @@ Nothing in this file knows about VT-d, kernels or guests.
 from __future__ import annotations
 
 import fcntl
+import json
+import lzma
 import os
 import shutil
 import subprocess
@@ -17,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 TOP = Path(__file__).resolve().parent.parent
 OUT = TOP / "out"
@@ -84,12 +86,23 @@ def run(
     return done
 
 
-def write_whole(path: Path, text: str) -> None:
+def read_json(path: Path) -> Any:
+    """Read a JSON file, packed if its name ends in .xz. Raises OSError and ValueError."""
+    data = path.read_bytes()
+    if path.suffix == ".xz":
+        try:
+            data = lzma.decompress(data)
+        except lzma.LZMAError as error:
+            raise ValueError(f"not packed with xz: {error}") from error
+    return json.loads(data)
+
+
+def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file so that it is never seen half done, nor written through a hard link."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(text)
+        scratch.write_bytes(text.encode() if isinstance(text, str) else text)
         scratch.rename(path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ from pathlib import Path
 
 import scenarios
 import source
-from common import OUT, TOP, die, main, say, write_whole
+from common import OUT, TOP, die, main, read_json, say, write_whole
 from course import Kernel, good
 from ktap import Ktap, Test
 from runner import Job, Result, Shelf, end_on_signal, prepare, progress, run_jobs
@@ -153,7 +153,7 @@ def merge(files: Sequence[Path]) -> tuple[list[str], list[Result]]:
     results: dict[str, Result] = {}
     for file in files:
         try:
-            data = json.loads(file.read_text())
+            data = read_json(file)
             if data["schema"] != SCHEMA:
                 die(f"{file}: schema {data['schema']} is not understood")
             rows: list[Result] = data["rows"]

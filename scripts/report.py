@@ -3,8 +3,9 @@
 """Turn results into what people read: a page, a summary, README's tables and picture.
 
     report.py             out/report/index.html from out/matrix/results.json, or, where there is
-                          none, from every out/kdump/*/*/result.json
-    report.py --summary   results/summary.json from the same results
+                          none, from every out/kdump/*/*/result.json, or from the kept ones
+    report.py --keep      results/runs.json.xz, which are out/matrix/results.json packed,
+                          results/summary.json from them, and as --readme
     report.py --readme    README's section and picture from results/summary.json
     report.py --check     is README what results/summary.json says?
 
@@ -15,6 +16,8 @@ timeline.py's, summary and README summary.py's.
 from __future__ import annotations
 
 import argparse
+import json
+import lzma
 import tomllib
 from pathlib import Path
 
@@ -22,7 +25,7 @@ import page
 import runs
 import scenarios
 import summary
-from common import die, main, say, write_whole
+from common import die, main, read_json, say, write_whole
 from runs import Table
 
 
@@ -49,12 +52,15 @@ def write_page(path: Path | None) -> None:
     print(page.PLACE)
 
 
-def write_summary(path: Path | None) -> None:
-    """results/summary.json"""
+def keep(path: Path) -> None:
+    """results/, for the repository: the results themselves, and what they come to."""
     tab, rows = gather(path)
     data = summary.summarise(tab, rows, cells())
+    text = json.dumps(read_json(path), separators=(",", ":"))
+    write_whole(runs.KEPT, lzma.compress(text.encode(), preset=9))
     write_whole(summary.SUMMARY, summary.dumped(data) + "\n")
-    print(summary.SUMMARY)
+    write_readme()
+    print(runs.KEPT)
 
 
 def write_readme() -> None:
@@ -70,20 +76,21 @@ def command() -> int:
     parser = argparse.ArgumentParser(description="Make the report from the results of runs.")
     parser.add_argument("--results", type=Path, metavar="FILE",
                         help="another file like out/matrix/results.json")
-    parser.add_argument("--summary", action="store_true", help="write results/summary.json")
-    parser.add_argument("--readme", action="store_true",
-                        help="write README's tables and picture from the summary")
-    parser.add_argument("--check", action="store_true", help="are they what the summary says?")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--keep", action="store_true", help="write what results/ holds")
+    only.add_argument("--readme", action="store_true",
+                      help="write README's tables and picture from the summary")
+    only.add_argument("--check", action="store_true", help="are they what the summary says?")
     options = parser.parse_args()
     if options.check:
         if problem := summary.stale():
             die(problem)
         return 0
-    if options.summary:
-        write_summary(options.results)
-    if options.readme:
+    if options.keep:
+        keep(options.results or runs.MATRIX)
+    elif options.readme:
         write_readme()
-    if not (options.summary or options.readme):
+    else:
         write_page(options.results)
     return 0
 

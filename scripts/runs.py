@@ -8,22 +8,21 @@ below, where they are read. Nothing is drawn, written or judged here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from common import OUT, TOP, Failure, die
+from common import OUT, TOP, Failure, die, read_json
 
 MATRIX = OUT / "matrix/results.json"
 FOLDERS = OUT / "kdump"
+KEPT = TOP / "results/runs.json.xz"
 FLAVOURS = ("takeover", "stock")
 VERDICTS = ("PASS", "FAIL", "NO RESULT", "SKIP")
 NOT_RUN = "not run"
 APART = "not for this kernel"
-RELEASE = re.compile(r"Linux version (\S+)")
 
 Found = TypeVar("Found")
 Buckets = list[tuple[float, int]]
@@ -76,7 +75,7 @@ class Run:
     qemu: str = ""
     accel: str = ""
     why: str = ""
-    linux: str = ""  # optional: the source's exact version, 6.12.117-1
+    linux: str = ""  # exact version of the kernel that was to save the dump
 
     @property
     def judgeable(self) -> bool:
@@ -206,7 +205,7 @@ def read_run(data: Any, where: str) -> Run:
 def load_json(path: Path) -> Any:
     """Read a JSON file; say in one line what is wrong with it."""
     try:
-        return json.loads(path.read_text())
+        return read_json(path)
     except OSError as error:
         die(f"{shown(path)}: {error.strerror}")
     except ValueError as error:
@@ -236,14 +235,13 @@ def read_matrix(data: Any) -> list[Run]:
 
 
 def load(path: Path | None = None) -> list[Run]:
-    """Return every result: the matrix's, or what lies in out/kdump."""
-    if path is not None or MATRIX.exists():
-        found = checked(path or MATRIX, read_matrix)
-    else:
-        found = [checked(one, lambda data: read_run(data, "result"))
-                 for one in sorted(FOLDERS.glob("*/*/result.json"))]
-    if not found:
-        die(f"no results: neither {shown(MATRIX)} nor out/kdump/*/*/result.json (make kdump)")
+    """Return every result: the matrix's, or what lies in out/kdump, or the kept ones."""
+    singles = sorted(FOLDERS.glob("*/*/result.json"))
+    if path is None and not MATRIX.exists() and singles:
+        return [checked(one, lambda data: read_run(data, "result")) for one in singles]
+    place = path or (MATRIX if MATRIX.exists() else KEPT)
+    if not (found := checked(place, read_matrix)):
+        die(f"{shown(place)}: no results (make kdump, make matrix)")
     return found
 
 
@@ -293,14 +291,6 @@ def table(found: Iterable[Run], rows: list[str],
 
 
 def exact(tab: Table, kernel: str) -> list[str]:
-    """The exact versions of a kernel: as the results say, or as it said itself when it booted.
-
-    The crash kernel's banner is the last one in the log.
-    """
-    here = [one for (name, _, _), one in tab.runs.items() if name == kernel]
-    said = {one.linux for one in here if one.linux}
-    if not said:
-        logs = [TOP / one.folder / "serial.log" for one in here if one.folder]
-        said = {banners[-1] for log in logs if log.is_file()
-                and (banners := RELEASE.findall(log.read_text(errors="replace")))}
-    return sorted(said, key=version)
+    """The exact versions of a kernel, as it said itself when it booted."""
+    return sorted({one.linux for (name, _, _), one in tab.runs.items()
+                   if name == kernel and one.linux}, key=version)

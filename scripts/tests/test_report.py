@@ -463,3 +463,33 @@ def test_readme_here_is_what_the_summary_says() -> None:
     assert not problem, problem
     link = TOP / "README.md"
     assert link.is_symlink() and link.resolve() == summary.README
+
+
+def test_what_is_kept_is_what_was_run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "KEPT", checkout / "results/runs.json.xz")
+    place = checkout / "results.json"
+    found = madeup.whole()
+    found[0]["verdict"], found[0]["fails"] = "FAIL", ["ON"]
+    place.write_text(json.dumps({"schema": 1, "planned": [], "rows": found}))
+    before = summary.SUMMARY.read_text()
+    report.keep(place)
+    assert summary.SUMMARY.read_text() != before and summary.stale() == ""
+    assert runs.load(runs.KEPT) == runs.load(place)
+    runs.KEPT.write_bytes(b"?")
+    with pytest.raises(Failure, match="not packed with xz"):
+        runs.load(runs.KEPT)
+
+
+def test_a_fresh_clone_reports_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    for name in ("MATRIX", "FOLDERS", "KEPT"):
+        monkeypatch.setattr(runs, name, tmp_path / name)
+    kept, single = result("cmd-dma-pt"), result("cmd-dma-dma")
+    runs.KEPT.write_text(json.dumps({"schema": 1, "rows": [kept]}))
+    assert [run.row for run in runs.load()] == ["cmd-dma-pt"]
+    place = runs.FOLDERS / "6.12-takeover/cmd-dma-dma/result.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(single))
+    assert [run.row for run in runs.load()] == ["cmd-dma-dma"]
+    runs.MATRIX.write_text(json.dumps({"schema": 1, "rows": [kept, single]}))
+    assert len(runs.load()) == 2
