@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Chapters 9 and 11.4: where a field lies. The kernel's format.h is the other place that knows;
+// format_test.cpp holds the two against each other. What a field means is said where it is used.
+
+#pragma once
+
+#include <span>
+
+#include "model/types.h"
+
+namespace vtd::model {
+
+// Bits high..low of one of the words of a structure.
+struct Field {
+    unsigned word, high, low;
+
+    constexpr u64 mask() const { return ~u64{0} >> (63 - high) & ~u64{0} << low; }
+    constexpr u64 in(u64 bits) const { return (bits & mask()) >> low; }
+    constexpr u64 of(std::span<const u64> words) const { return in(words[word]); }
+    constexpr u64 make(u64 value) const { return value << low & mask(); }
+    constexpr void set(std::span<u64> words, u64 value) const {
+        words[word] = (words[word] & ~mask()) | make(value);
+    }
+};
+
+// Present and FPD lie alike in context, PASID-directory and PASID-table entries.
+inline constexpr Field present{0, 0, 0};
+inline constexpr Field fault_disable{0, 1, 1};
+
+namespace root { // 9.1; 9.2: word 0 for devices 0-15, word 1 for 16-31
+inline constexpr unsigned words = 2;
+inline constexpr Field ctp{0, 63, 12};
+inline constexpr Field reserved{0, 11, 1};
+} // namespace root
+
+namespace context { // 9.3
+inline constexpr unsigned words = 2;
+inline constexpr Field tt{0, 3, 2};
+inline constexpr Field reserved_0{0, 11, 4};
+inline constexpr Field ssptptr{0, 63, 12};
+inline constexpr Field aw{1, 2, 0};
+inline constexpr Field did{1, 23, 8};
+inline constexpr Field reserved_1{1, 63, 24};
+inline constexpr Field reserved_7{1, 7, 7};
+enum class Tt { untranslated = 0, all = 1, pass_through = 2, reserved = 3 };
+} // namespace context
+
+namespace sm_context { // 9.4
+inline constexpr unsigned words = 4;
+inline constexpr Field dte{0, 2, 2};
+inline constexpr Field paside{0, 3, 3};
+inline constexpr Field pre{0, 4, 4};
+inline constexpr Field reserved_0{0, 8, 5};
+inline constexpr Field pdts{0, 11, 9};
+inline constexpr Field pasiddirptr{0, 63, 12};
+inline constexpr Field rid_pasid{1, 19, 0};
+inline constexpr Field rid_priv{1, 20, 20};
+inline constexpr Field reserved_1{1, 63, 21};
+} // namespace sm_context
+
+namespace pasid_directory { // 9.5
+inline constexpr Field smptblptr{0, 63, 12};
+inline constexpr Field reserved{0, 11, 2};
+} // namespace pasid_directory
+
+namespace pasid_entry { // 9.6
+inline constexpr unsigned words = 8;
+inline constexpr unsigned per_table = 64;
+inline constexpr Field aw{0, 4, 2};
+inline constexpr Field ssee{0, 5, 5};
+inline constexpr Field pgtt{0, 8, 6};
+inline constexpr Field ssade{0, 9, 9};
+inline constexpr Field ssptptr{0, 63, 12};
+inline constexpr Field did{1, 15, 0};
+inline constexpr Field pwsnp{1, 23, 23};
+inline constexpr Field pgsnp{1, 24, 24};
+inline constexpr Field sre{2, 0, 0};
+inline constexpr Field ere{2, 1, 1};
+inline constexpr Field fspm{2, 3, 2};
+inline constexpr Field wpe{2, 4, 4};
+inline constexpr Field nxe{2, 5, 5};
+inline constexpr Field fsptptr{2, 63, 12};
+enum class Pgtt { first = 1, second = 2, nested = 3, pass_through = 4 };
+} // namespace pasid_entry
+
+namespace first_stage { // 9.7
+inline constexpr Field p{0, 0, 0};
+inline constexpr Field rw{0, 1, 1};
+inline constexpr Field us{0, 2, 2};
+inline constexpr Field accessed{0, 5, 5};
+inline constexpr Field dirty{0, 6, 6};
+inline constexpr Field ps{0, 7, 7};
+inline constexpr Field address{0, 51, 12};
+inline constexpr Field xd{0, 63, 63};
+} // namespace first_stage
+
+namespace second_stage { // 9.8
+inline constexpr Field r{0, 0, 0};
+inline constexpr Field w{0, 1, 1};
+inline constexpr Field ps{0, 7, 7};
+inline constexpr Field accessed{0, 8, 8};
+inline constexpr Field dirty{0, 9, 9};
+inline constexpr Field snp{0, 11, 11};
+inline constexpr Field address{0, 51, 12};
+} // namespace second_stage
+
+namespace rtaddr { // 11.4.5
+inline constexpr Field ttm{0, 11, 10};
+inline constexpr Field address{0, 63, 12};
+enum class Ttm { legacy = 0, scalable = 1, reserved = 2, abort = 3 };
+} // namespace rtaddr
+
+// 3.6, 3.7: nine bits of address a level.
+inline constexpr unsigned level_bits = 9;
+constexpr unsigned level_shift(unsigned level) { return page_bits + (level - 1) * level_bits; }
+inline constexpr unsigned aw_levels = 2; // AW encodes the number of levels, less this
+
+} // namespace vtd::model

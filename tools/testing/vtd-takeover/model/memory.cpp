@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// See memory.h.
+
+#include "model/memory.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+
+namespace vtd::model {
+
+namespace {
+
+constexpr u64 line_size = 64;
+
+Hpa page_of(Hpa at) { return {at.value & ~(page_size - 1)}; }
+std::size_t index_in(Hpa base, Hpa at) { return (at.value - base.value) / sizeof(u64); }
+
+} // namespace
+
+void Memory::add(Hpa first, u64 size, Owner owner) {
+    ranges_.emplace(first, Range{size, owner, {}});
+}
+
+void Memory::attach(Hpa first, std::span<u64> words, Owner owner) {
+    ranges_.emplace(first, Range{words.size_bytes(), owner, words});
+}
+
+const std::pair<const Hpa, Memory::Range>* Memory::range(Hpa at) const {
+    auto found = ranges_.upper_bound(at);
+    if (found == ranges_.begin())
+        return nullptr;
+    --found;
+    return at.value - found->first.value < found->second.size ? &*found : nullptr;
+}
+
+Owner Memory::owner(Hpa at) const {
+    const auto* found = range(at);
+    return found ? found->second.owner : Owner::nobody;
+}
+
+const u64* Memory::word(Hpa at) const {
+    assert(at.value % sizeof(u64) == 0);
+    const auto* found = range(at);
+    if (!found)
+        return nullptr;
+    if (!found->second.words.empty())
+        return &found->second.words[index_in(found->first, at)];
+    static constexpr u64 zero = 0;
+    const auto page = pages_.find(page_of(at));
+    return page == pages_.end() ? &zero : &page->second[index_in(page_of(at), at)];
+}
+
+u64 Memory::load(Hpa at) const {
+    const u64* found = word(at);
+    return found ? *found : 0;
+}
+
+void Memory::store(Hpa at, u64 value) {
+    const auto* found = range(at);
+    assert(found);
+    stored(at, load(at));
+    if (!found->second.words.empty()) {
+        found->second.words[index_in(found->first, at)] = value;
+        return;
+    }
+    auto& page = pages_[page_of(at)];
+    if (!page)
+        page = std::make_unique<u64[]>(page_size / sizeof(u64));
+    page[index_in(page_of(at), at)] = value;
+}
+
+void Memory::stored(Hpa at, u64 before) {
+    Older& older = older_[at];
+    for (auto* values : {&older.in_cache, &older.in_buffer})
+        if (std::ranges::find(*values, before) == values->end())
+            values->push_back(before);
+}
+
+void Memory::forget(std::vector<u64> Older::*which, Hpa first, u64 size) {
+    auto at = older_.lower_bound(first);
+    while (at != older_.end() && at->first.value - first.value < size) {
+        (at->second.*which).clear();
+        at = at->second.in_cache.empty() && at->second.in_buffer.empty() ? older_.erase(at)
+                                                                         : std::next(at);
+    }
+}
+
+void Memory::flush(Hpa first, u64 size) {
+    const u64 start = first.value & ~(line_size - 1);
+    const u64 end = (first.value + size + line_size - 1) & ~(line_size - 1);
+    forget(&Older::in_cache, {start}, end - start);
+}
+
+void Memory::drain() { forget(&Older::in_buffer, {}, ~u64{0}); }
+
+std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
+    const u64* now = word(at);
+    if (!now)
+        return {};
+    std::vector<u64> values{*now};
+    const auto older = older_.find(at);
+    if (older == older_.end())
+        return values;
+    const auto add = [&](const std::vector<u64>& more) {
+        for (const u64 value : more)
+            if (std::ranges::find(values, value) == values.end())
+                values.push_back(value);
+    };
+    if (!unit.coherent())
+        add(older->second.in_cache);
+    if (unit.write_buffer())
+        add(older->second.in_buffer);
+    return values;
+}
+
+} // namespace vtd::model

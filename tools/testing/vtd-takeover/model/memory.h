@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Physical memory: who owns a page, and what a unit sees of a word that software has written.
+//
+// A store reaches a unit that does not snoop (ECAP.C) when the line is written back, at the latest
+// when software flushes it, and with CAP.RWBF when the write buffer is drained (6.8). Until then
+// the unit may see any of the values since: a word has a set of them.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/capabilities.h"
+#include "model/types.h"
+
+namespace vtd::model {
+
+enum class Owner { nobody, old_kernel, crash_kernel, firmware };
+
+class Memory {
+public:
+    // RAM, all zero. Pages are made when they are first written.
+    void add(Hpa first, u64 size, Owner owner);
+    // RAM whose words lie elsewhere: the memory of code under test.
+    void attach(Hpa first, std::span<u64> words, Owner owner);
+
+    Owner owner(Hpa at) const; // nobody: there is no memory
+    u64 load(Hpa at) const;    // as software sees it; zero where there is none
+    void store(Hpa at, u64 value);
+    // Somebody stored to an attached word that held `before`.
+    void stored(Hpa at, u64 before);
+
+    void flush(Hpa first, u64 size); // CLFLUSH of these lines
+    void drain();                    // the write buffer
+
+    // All that a unit may see of a word; nothing where there is no memory.
+    std::vector<u64> seen(Hpa at, const Capabilities& unit) const;
+
+private:
+    struct Range {
+        u64 size;
+        Owner owner;
+        std::span<u64> words;
+    };
+    struct Older {
+        std::vector<u64> in_cache, in_buffer;
+    };
+    const std::pair<const Hpa, Range>* range(Hpa at) const;
+    const u64* word(Hpa at) const;
+    void forget(std::vector<u64> Older::*which, Hpa first, u64 size);
+
+    std::map<Hpa, Range> ranges_;
+    std::map<Hpa, std::unique_ptr<u64[]>> pages_;
+    std::map<Hpa, Older> older_;
+};
+
+} // namespace vtd::model

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// 3.6 to 3.8: see paging.h. Where the specification does not order two faults of one entry, a
+// missing right comes before a reserved bit.
+
+#include "model/paging.h"
+
+#include <algorithm>
+
+namespace vtd::model {
+
+namespace {
+
+constexpr u64 below(unsigned bits) { return (u64{1} << bits) - 1; }
+
+struct Rights {
+    bool read, write;
+};
+
+Rights needed(const Paging& paging) {
+    switch (paging.access) {
+    case Access::read:
+        return {true, false};
+    case Access::write:
+        return {false, true};
+    case Access::atomic:
+        return {true, true};
+    case Access::zero_length_read:
+        // 3.7.1: of a page that can only be written, too, if the unit says so.
+        return {!paging.capabilities.zero_length_reads(), false};
+    }
+    return {true, true};
+}
+
+// 7.1: the numbers of the two modes.
+struct SecondReasons {
+    Reason access, top_access, not_present_read, not_present_write, reserved, no_read, no_write,
+        beyond;
+};
+constexpr SecondReasons legacy_reasons{
+    Reason::paging_access,   Reason::context_invalid, Reason::no_read,  Reason::no_write,
+    Reason::paging_reserved, Reason::no_read,         Reason::no_write, Reason::beyond_width};
+constexpr SecondReasons scalable_reasons{Reason::second_access,      Reason::second_root_access,
+                                         Reason::second_not_present, Reason::second_not_present,
+                                         Reason::second_reserved,    Reason::second_not_present,
+                                         Reason::second_not_present, Reason::second_beyond_width};
+
+u64 slot(Iova iova, unsigned level) {
+    return (iova.value >> level_shift(level) & below(level_bits)) * sizeof(u64);
+}
+
+// 9.8: bits that have to be zero in an entry of a level, whether it is a leaf or not.
+u64 reserved_second(const Capabilities& can, u64 entry, unsigned level, bool leaf) {
+    u64 mask = second_stage::address.mask() & ~below(can.host_width);
+    if (leaf)
+        mask |= below(level_shift(level)) & second_stage::address.mask();
+    else
+        mask |= second_stage::ps.mask();
+    if (!leaf || !can.snoop_control())
+        mask |= second_stage::snp.mask();
+    return entry & mask;
+}
+
+u64 reserved_first(const Capabilities& can, u64 entry, unsigned level, bool leaf) {
+    u64 mask = first_stage::address.mask() & ~below(can.host_width);
+    if (leaf && level > 1) // bit 12 is PAT
+        mask |= below(level_shift(level)) & first_stage::address.mask() & ~page_size;
+    if (!leaf && level > 3)
+        mask |= first_stage::ps.mask();
+    return entry & mask;
+}
+
+bool right_missing(const Paging& paging, const Position& here) {
+    const Rights want = needed(paging);
+    return (want.read && !here.read) || (want.write && !here.write) || (!here.read && !here.write);
+}
+
+} // namespace
+
+Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned levels, Iova iova) {
+    const Capabilities& can = paging.capabilities;
+    const SecondReasons& reasons = paging.mode == Mode::legacy ? legacy_reasons : scalable_reasons;
+    const unsigned width = std::min(level_shift(levels + 1), can.max_guest_width());
+
+    if (iova.value & ~below(width))
+        return reasons.beyond;
+    const Rights want = needed(paging);
+    if (const auto page = paging.source.cached_page(tag, iova)) {
+        if (want.write && !page->write)
+            return reasons.no_write;
+        if (want.read && !page->read)
+            return reasons.no_read;
+        return *page;
+    }
+
+    Position here = paging.source.cached(tag, iova).value_or(Position{top, levels});
+    while (true) {
+        const Hpa at = here.table + slot(iova, here.level);
+        const auto entry = paging.source.word(Table::second_stage, at);
+        if (!entry)
+            return here.level == levels ? reasons.top_access : reasons.access;
+        paging.source.step(Table::second_stage, at, {&*entry, 1});
+
+        here.read = here.read && second_stage::r.in(*entry);
+        here.write = here.write && second_stage::w.in(*entry);
+        if (right_missing(paging, here)) {
+            const bool none = !second_stage::r.in(*entry) && !second_stage::w.in(*entry);
+            if (want.write && !here.write)
+                return none ? reasons.not_present_write : reasons.no_write;
+            return none ? reasons.not_present_read : reasons.no_read;
+        }
+
+        const bool large = here.level > 1 && second_stage::ps.in(*entry);
+        const bool leaf = here.level == 1 || (large && can.large_second(here.level));
+        if (reserved_second(can, *entry, here.level, leaf))
+            return reasons.reserved;
+
+        const Hpa address{*entry & second_stage::address.mask()};
+        if (leaf) {
+            const unsigned bits = level_shift(here.level);
+            const Translation page{address, bits, here.read, here.write, tag.did, false};
+            paging.source.keep_page(tag, iova, page);
+            return page;
+        }
+        here.table = address;
+        here.level--;
+        paging.source.keep(tag, iova, here);
+    }
+}
+
+namespace {
+
+// 3.8: the second stage, for an address that the first one yields.
+struct Nested {
+    const Paging& paging;
+    const std::optional<SecondStage>& second;
+
+    std::variant<Hpa, Reason> operator()(Hpa guest, Access access) const {
+        if (!second)
+            return guest;
+        const Paging inner{paging.capabilities, paging.mode, access, paging.source};
+        const auto page =
+            second_stage_walk(inner, second->tag, second->top, second->levels, {guest.value});
+        if (const auto* reason = std::get_if<Reason>(&page))
+            return *reason;
+        const auto& found = std::get<Translation>(page);
+        return found.address + (guest.value & below(found.page_bits));
+    }
+};
+
+bool canonical(Iova iova, unsigned levels) {
+    const u64 upper = iova.value >> (level_shift(levels + 1) - 1);
+    return upper == 0 || upper == ~u64{0} >> (level_shift(levels + 1) - 1);
+}
+
+} // namespace
+
+Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) {
+    const Capabilities& can = paging.capabilities;
+    const Nested through{paging, stage.second};
+    const bool writes = paging.access == Access::write || paging.access == Access::atomic;
+
+    if (!canonical(iova, stage.levels))
+        return Reason::not_canonical;
+    if (const auto page = paging.source.cached_page(stage.tag, iova)) {
+        if (writes && !page->write)
+            return Reason::sm_no_write;
+        return *page;
+    }
+
+    Position here =
+        paging.source.cached(stage.tag, iova).value_or(Position{stage.top, stage.levels});
+    while (true) {
+        // Hardware sets the accessed bit on the way (3.6.2): the second stage has to allow a write.
+        const auto table = through(here.table + slot(iova, here.level),
+                                   stage.second ? Access::write : Access::read);
+        if (const auto* reason = std::get_if<Reason>(&table))
+            return *reason;
+        const Hpa at = std::get<Hpa>(table);
+        const auto entry = paging.source.word(Table::first_stage, at);
+        if (!entry)
+            return here.level == stage.levels ? Reason::first_root_access : Reason::first_access;
+        paging.source.step(Table::first_stage, at, {&*entry, 1});
+
+        if (!first_stage::p.in(*entry))
+            return Reason::first_not_present;
+        here.user = here.user && first_stage::us.in(*entry);
+        here.write = here.write && first_stage::rw.in(*entry);
+        if (!stage.privileged && !here.user)
+            return Reason::first_privilege;
+        const bool writable = here.write || (stage.privileged && !stage.write_protect);
+        if (writes && !writable)
+            return Reason::sm_no_write;
+
+        const bool large = here.level > 1 && first_stage::ps.in(*entry);
+        const bool leaf =
+            here.level == 1 || (large && (here.level == 2 || (here.level == 3 && can.first_1g())));
+        if (reserved_first(can, *entry, here.level, leaf) || (large && !leaf))
+            return Reason::first_reserved;
+
+        Hpa address{*entry & first_stage::address.mask()};
+        if (!leaf) {
+            here.table = address;
+            here.level--;
+            paging.source.keep(stage.tag, iova, here);
+            continue;
+        }
+
+        unsigned bits = level_shift(here.level);
+        address.value &= ~below(bits);
+        if (stage.second) {
+            // A page of the pair is as large as the smaller of the two.
+            const u64 offset = iova.value & below(bits) & ~below(page_bits);
+            const auto target = through(address + offset, paging.access);
+            if (const auto* reason = std::get_if<Reason>(&target))
+                return *reason;
+            address = std::get<Hpa>(target);
+            bits = page_bits;
+        }
+        const Translation page{address, bits, true, writable, stage.tag.did, false};
+        paging.source.keep_page(stage.tag, iova, page);
+        return page;
+    }
+}
+
+} // namespace vtd::model
