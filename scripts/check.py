@@ -42,7 +42,7 @@ def needed(parts: list[str]) -> None:
     if "lint" in parts or "scripts" in parts:
         lint.needed()
     if "core" in parts:
-        need("cmake", "ninja", "g++", "libgtest-dev")
+        need("cmake", "ninja", "g++", "libgtest-dev", "libfmt-dev")
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")

@@ -159,6 +159,7 @@ PACKAGES = {
 LIBRARIES = {
     "libelf-dev": Path("/usr/include/libelf.h"),
     "libssl-dev": Path("/usr/include/openssl/opensslv.h"),
+    "libfmt-dev": Path("/usr/include/fmt/format.h"),
     "libgtest-dev": Path("/usr/include/gtest/gtest.h"),
     # Coccinelle's Python rules load it under the name that only the -dev package has.
     "libpython3-dev": Path(f"{sysconfig.get_config_var('LIBDIR')}",

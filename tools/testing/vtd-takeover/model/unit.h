@@ -52,6 +52,7 @@ public:
     bool translates() const { return status_ & command::te; }
     bool scalable() const;
     Caches& caches() { return caches_; }
+    const Caches& caches() const { return caches_; }
     const std::set<u64>& roots() const { return roots_; }
 
     // As a kernel that died left it.
