@@ -129,14 +129,14 @@ def test_rows_are_well_formed() -> None:
 
 def test_what_is_expected_may_differ_by_version(tmp_path: Path) -> None:
     text = scenarios.FILE.read_text().replace(
-        "[cells.tag]", '[cells.stock_on."6.1"]\n"cmd-dma-d*" = ["dump"]\n"cmd-d*" = ["ON"]\n'
+        "[cells.tag]", '[cells.stock_on."6.6"]\n"cmd-dma-d*" = ["dump"]\n"cmd-d*" = ["ON"]\n'
                        "[cells.tag]")
     (tmp_path / "rows.toml").write_text(text)
     rows = scenarios.load(tmp_path / "rows.toml")
-    assert rows["cmd-dma-dma"].expected("6.1", True) == ["dump"]
+    assert rows["cmd-dma-dma"].expected("6.6", True) == ["dump"]
     assert rows["cmd-dma-dma"].expected("6.12", True) == "clean"
-    assert rows["cmd-dma-dma"].expected("6.1", False) == "clean"
-    assert rows["cmd-dma-pt"].expected("6.1", True) == ["ON"]
+    assert rows["cmd-dma-dma"].expected("6.6", False) == "clean"
+    assert rows["cmd-dma-pt"].expected("6.6", True) == ["ON"]
     assert rows["cmd-dma-pt"].expected("7.3", True) == ["ALIVE", "dump"]
     mixed = rows["mixed-612-dma-dma"]
     assert mixed.runs_on("7.3") and not mixed.runs_on("6.12")
