@@ -142,7 +142,7 @@ void World::enter(const OldDevice& device) {
 }
 
 void World::build(const Description& description) {
-    unit.leave(command::te | command::srtp,
+    unit.leave(command::translation | command::srtp,
                old_table().value |
                    rtaddr::ttm.make(static_cast<u64>(description.scalable ? rtaddr::Ttm::scalable
                                                                           : rtaddr::Ttm::legacy)));

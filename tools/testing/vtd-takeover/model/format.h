@@ -68,7 +68,6 @@ namespace pasid_entry { // 9.6
 inline constexpr unsigned words = 8;
 inline constexpr unsigned per_table = 64;
 inline constexpr Field aw{0, 4, 2};
-inline constexpr Field ssee{0, 5, 5};
 inline constexpr Field pgtt{0, 8, 6};
 inline constexpr Field ssade{0, 9, 9};
 inline constexpr Field ssptptr{0, 63, 12};

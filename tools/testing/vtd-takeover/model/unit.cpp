@@ -346,7 +346,7 @@ bool Unit::descriptor(Hpa at) {
 }
 
 Explored Unit::explore(const Request& request) {
-    const bool between = pending_ & command::te; // either, until the command is complete
+    const bool between = pending_ & command::translation; // either, until the command is complete
     Explored found;
     if (translates() || between) {
         Moment moment{capabilities_, roots_, memory_, caches_};

@@ -24,8 +24,8 @@ inline constexpr unsigned cap = 0x08, ecap = 0x10, gcmd = 0x18, gsts = 0x1c, rta
 
 // 11.4.4: bits of the command and the status register
 namespace command {
-inline constexpr u32 te = 1U << 31, srtp = 1U << 30, wbf = 1U << 27, qie = 1U << 26, ire = 1U << 25,
-                     sirtp = 1U << 24, cfi = 1U << 23;
+inline constexpr u32 translation = 1U << 31, srtp = 1U << 30, wbf = 1U << 27, qie = 1U << 26,
+                     ire = 1U << 25, sirtp = 1U << 24, cfi = 1U << 23;
 inline constexpr u32 one_shot = srtp | 1U << 29 | wbf | sirtp;
 } // namespace command
 
@@ -49,7 +49,7 @@ public:
     void write64(unsigned at, u64 value);
 
     const Capabilities& capabilities() const { return capabilities_; }
-    bool translates() const { return status_ & command::te; }
+    bool translates() const { return status_ & command::translation; }
     bool scalable() const;
     Caches& caches() { return caches_; }
     const Caches& caches() const { return caches_; }

@@ -38,7 +38,7 @@ protected:
                          (level == 1 ? page : tables[level - 2]).value | 3);
         memory.flush(ram, 1 << 20);
         memory.drain();
-        unit.leave(command::te | command::srtp, root_table.value);
+        unit.leave(command::translation | command::srtp, root_table.value);
     }
 
     std::set<Hpa> reach() {
@@ -60,7 +60,7 @@ protected:
     }
     void queue_on() {
         unit.write64(reg::iqa, queue.value);
-        unit.write32(reg::gcmd, command::te | command::qie);
+        unit.write32(reg::gcmd, command::translation | command::qie);
         EXPECT_TRUE(unit.read32(reg::gsts) & command::qie);
     }
     using Places = std::set<Hpa>;
@@ -73,10 +73,10 @@ TEST_F(Registers, ARootTableIsTakenAtSomeTime) {
     unit.write64(reg::rtaddr, other_root.value);
     EXPECT_EQ(reach(), Places{page});
     EXPECT_FALSE(may_fault()); // the register alone does nothing
-    unit.write32(reg::gcmd, command::te | command::srtp);
+    unit.write32(reg::gcmd, command::translation | command::srtp);
     EXPECT_EQ(reach(), Places{page});
     EXPECT_TRUE(may_fault());
-    EXPECT_EQ(unit.read32(reg::gsts), command::te | command::srtp);
+    EXPECT_EQ(unit.read32(reg::gsts), command::translation | command::srtp);
     EXPECT_EQ(reach(), Places{page}); // from the caches
     unit.write64(reg::ccmd, go | u64{1} << 61);
     EXPECT_EQ(unit.read64(reg::ccmd) & go, 0U);
@@ -89,11 +89,11 @@ TEST_F(Registers, ANewRootTableMayEmptyTheCaches) {
     Capabilities can = capabilities;
     can.cap |= u64{1} << 63;
     Unit flushing(can, memory);
-    flushing.leave(command::te, root_table.value);
+    flushing.leave(command::translation, root_table.value);
     const Request request{.rid = nic, .iova = iova};
     flushing.explore(request);
     flushing.write64(reg::rtaddr, other_root.value);
-    flushing.write32(reg::gcmd, command::te | command::srtp);
+    flushing.write32(reg::gcmd, command::translation | command::srtp);
     flushing.read32(reg::gsts);
     EXPECT_EQ(flushing.explore(request).outcomes,
               std::set<Outcome>{(Fault{Reason::root_not_present})});
@@ -102,9 +102,9 @@ TEST_F(Registers, ANewRootTableMayEmptyTheCaches) {
 TEST_F(Registers, ACommandThatIsNeverComplete) {
     unit.completes = [](u32) { return false; };
     unit.write64(reg::rtaddr, other_root.value);
-    unit.write32(reg::gcmd, command::te | command::srtp);
+    unit.write32(reg::gcmd, command::translation | command::srtp);
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(unit.read32(reg::gsts), command::te);
+        EXPECT_EQ(unit.read32(reg::gsts), command::translation);
     EXPECT_TRUE(may_fault());
     EXPECT_EQ(unit.roots().size(), 2U);
 }
@@ -112,9 +112,9 @@ TEST_F(Registers, ACommandThatIsNeverComplete) {
 TEST_F(Registers, TranslationThatIsSwitchedOff) {
     unit.write32(reg::gcmd, 0);
     EXPECT_EQ(reach(), (Places{page, {iova.value}})); // either
-    EXPECT_EQ(unit.read32(reg::gsts) & command::te, 0U);
+    EXPECT_EQ(unit.read32(reg::gsts) & command::translation, 0U);
     EXPECT_EQ(reach(), Places{{iova.value}});
-    unit.write32(reg::gcmd, command::te);
+    unit.write32(reg::gcmd, command::translation);
     EXPECT_EQ(reach(), (Places{page, {iova.value}}));
     unit.read32(reg::gsts);
     EXPECT_EQ(reach(), Places{page});
@@ -207,15 +207,15 @@ TEST_F(Registers, FaultRecordsOverflow) {
 }
 
 TEST_F(Registers, WhatSoftwareMustNotDo) {
-    unit.write32(reg::gcmd, command::te | command::srtp);
-    unit.write32(reg::gcmd, command::te | command::srtp);
+    unit.write32(reg::gcmd, command::translation | command::srtp);
+    unit.write32(reg::gcmd, command::translation | command::srtp);
     EXPECT_EQ(unit.misuse.size(), 1U); // not complete
     unit.read32(reg::gsts);
-    unit.write32(reg::gcmd, command::te | command::qie | command::wbf);
+    unit.write32(reg::gcmd, command::translation | command::qie | command::wbf);
     EXPECT_EQ(unit.misuse.size(), 2U); // two at once
     unit.read32(reg::gsts);
     unit.write64(reg::rtaddr, other_root.value | 1 << 10);
-    unit.write32(reg::gcmd, command::te | command::qie | command::srtp);
+    unit.write32(reg::gcmd, command::translation | command::qie | command::srtp);
     EXPECT_EQ(unit.misuse.back(), "the mode of the tables changes while translation is on");
 }
 
