@@ -13,6 +13,7 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -118,16 +119,14 @@ int takeover_own_table(struct takeover_unit *unit, u16 rid)
 	if (!table)
 		return -ENOMEM;
 	fill_blocked(table, takeover_entry_words(unit));
+	vtd_flush_write_buffer(unit);
 	WRITE_ONCE(*word, virt_to_phys(table) | VTD_ROOT_PRESENT);
 	vtd_flush_lines(word, sizeof(*word));
 
 	/* 6.5.3.1: a root entry that is changed while it is present */
 	if (unit->state == TAKEOVER_INSTALLED) {
 		vtd_flush_write_buffer(unit);
-		vtd_inv_context_all(unit);
-		if (unit->scalable)
-			vtd_inv_pasid_all(unit);
-		vtd_inv_iotlb_all(unit);
+		takeover_forget_all(unit);
 	}
 	return 0;
 }
@@ -140,12 +139,18 @@ struct reserved {
 	unsigned int		tables;
 };
 
+/* Flushed, since a unit that does not snoop would not see the zeroes. */
 static u64 *reserved_table(struct reserved *map)
 {
+	u64 *table;
+
 	if (map->tables == RESERVED_TABLES_MAX)
 		return NULL;
 	map->tables++;
-	return vtd_alloc_table(map->unit, GFP_KERNEL);
+	table = vtd_alloc_table(map->unit, GFP_KERNEL);
+	if (table)
+		vtd_flush_lines(table, VTD_TABLE_SIZE);
+	return table;
 }
 
 /* The slot of the 4 KiB page at @addr, with the tables above it. */
@@ -231,8 +236,9 @@ static u64 *pasid_directory(struct reserved *map, u16 did)
 }
 
 /*
- * An entry for a blocked requester that has an empty page table. FPD stays:
- * what is not mapped is as silent as before.
+ * An entry for a blocked requester that has an empty page table. It is all
+ * there but for the present bit. FPD stays: what is not mapped is as silent as
+ * before.
  */
 static int reserved_entry(struct reserved *map, u64 *entry)
 {
@@ -250,13 +256,11 @@ static int reserved_entry(struct reserved *map, u64 *entry)
 		directory = pasid_directory(map, did);
 		if (!directory)
 			return -ENOMEM;
-		WRITE_ONCE(entry[0], virt_to_phys(directory) | VTD_CTX_FPD |
-				     VTD_CTX_PRESENT);
+		WRITE_ONCE(entry[0], virt_to_phys(directory) | VTD_CTX_FPD);
 	} else {
 		WRITE_ONCE(entry[1], FIELD_PREP(VTD_CTX_AW, map->aw) |
 				     FIELD_PREP(VTD_CTX_DID, did));
-		WRITE_ONCE(entry[0], virt_to_phys(map->top) | VTD_CTX_FPD |
-				     VTD_CTX_PRESENT);
+		WRITE_ONCE(entry[0], virt_to_phys(map->top) | VTD_CTX_FPD);
 	}
 	vtd_flush_lines(entry, takeover_entry_words(unit) * sizeof(*entry));
 	return 0;
@@ -322,13 +326,40 @@ static int visit_reserved(u16 rid, u64 start, u64 end, void *data)
 }
 
 /**
- * takeover_map_reserved - let blocked devices reach their reserved memory
+ * takeover_map_reserved - make tables of the memory reserved for blocked devices
  * @unit: unit whose root table is filled and not yet used by hardware
  *
- * What goes wrong here leaves a device blocked, from the page on at which it
- * went wrong, and is reported.
+ * The entries that lead to them are not present yet. What goes wrong here
+ * leaves a device blocked, from the page on at which it went wrong, and is
+ * reported.
  */
 void takeover_map_reserved(struct takeover_unit *unit)
 {
 	vtd_visit_reserved(unit, visit_reserved, unit);
+}
+
+/**
+ * takeover_admit_reserved - let blocked devices reach their reserved memory
+ * @unit: unit that uses our root table, nothing of old in its caches
+ *
+ * Not before: the domain ids of these tables are new to us only. The IOTLB may
+ * hold pages of old domains of the same ids that no entry of ours names.
+ */
+void takeover_admit_reserved(struct takeover_unit *unit)
+{
+	unsigned int rid;
+	u64 *entry;
+
+	if (bitmap_empty(unit->confined, TAKEOVER_RIDS))
+		return;
+
+	vtd_flush_write_buffer(unit);
+	for_each_set_bit(rid, unit->confined, TAKEOVER_RIDS) {
+		entry = takeover_context_entry(unit, rid);
+		WRITE_ONCE(entry[0], entry[0] | VTD_CTX_PRESENT);
+		vtd_flush_lines(entry, sizeof(*entry));
+	}
+	vtd_flush_write_buffer(unit);
+	/* 6.1: a unit in caching mode may know that there was nothing. */
+	takeover_forget_all(unit);
 }

@@ -231,6 +231,20 @@ static int set_root(struct takeover_unit *unit, u64 rtaddr)
 	return ret;
 }
 
+/**
+ * takeover_forget_all - empty the caches of a unit
+ * @unit: unit
+ *
+ * Afterwards it goes by what its tables said before.
+ */
+void takeover_forget_all(struct takeover_unit *unit)
+{
+	vtd_inv_context_all(unit);
+	if (unit->scalable)
+		vtd_inv_pasid_all(unit);
+	vtd_inv_iotlb_all(unit);
+}
+
 static void tell(const struct takeover_unit *unit)
 {
 	if (unit->blocked) {
@@ -280,15 +294,13 @@ int takeover_install(struct takeover_unit *unit)
 		return ret;
 	}
 
-	if (!(unit->cap & VTD_CAP_ESRTPS)) {
-		vtd_inv_context_all(unit);
-		if (unit->scalable)
-			vtd_inv_pasid_all(unit);
-		vtd_inv_iotlb_all(unit);
-	}
+	if (!(unit->cap & VTD_CAP_ESRTPS))
+		takeover_forget_all(unit);
 	unit->state = TAKEOVER_INSTALLED;
-	if (!again)
+	if (!again) {
+		takeover_admit_reserved(unit);
 		tell(unit);
+	}
 	return 0;
 }
 

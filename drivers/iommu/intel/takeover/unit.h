@@ -131,6 +131,7 @@ void takeover_snapshot(struct takeover_unit *unit);
 void takeover_adopt(struct takeover_unit *unit, u64 *root,
 		    enum takeover_mode mode);
 int takeover_install(struct takeover_unit *unit);
+void takeover_forget_all(struct takeover_unit *unit);
 int takeover_stop_queue(struct takeover_unit *unit);
 
 /* tables.c */
@@ -148,6 +149,7 @@ bool takeover_blocks_rid(const struct takeover_unit *unit, u16 rid);
 void takeover_block_unit(struct takeover_unit *unit);
 int takeover_own_table(struct takeover_unit *unit, u16 rid);
 void takeover_map_reserved(struct takeover_unit *unit);
+void takeover_admit_reserved(struct takeover_unit *unit);
 
 /* irte.c */
 int takeover_adopt_irtes(struct takeover_unit *unit, u64 *table, bool eim);

@@ -297,7 +297,7 @@ TEST_P(Closed, ADriverGetsATableOfItsOwn) {
     for (const Rid rid : {nic, sound, Rid::of(0, 31, 3), Rid::of(200, 31, 2)})
         EXPECT_TRUE(blocked(rid));
     EXPECT_EQ(machine.live_tables, 1U);
-    std::vector wanted{Op::InvContext, Op::InvDevtlb,        Op::FlushLines,
+    std::vector wanted{Op::InvContext, Op::InvDevtlb,        Op::FlushLines,   Op::FlushWriteBuffer,
                        Op::FlushLines, Op::FlushWriteBuffer, Op::InvContextAll};
     if (scalable())
         wanted.push_back(Op::InvPasidAll);
@@ -444,7 +444,7 @@ TEST_P(ReservedMemory, IsAllThatABlockedDeviceReaches) {
     for (const unsigned aw : {1U, 2U, 3U}) {
         start_again();
         machine.unit.cap = 2 | 1ULL << (8 + aw);
-        adopt(TAKEOVER_BLOCK);
+        adopt_and_install(TAKEOVER_BLOCK);
         expect_confined(sound);
         EXPECT_TRUE(blocked(nic));
         EXPECT_TRUE(blocked(bridge_alias));
@@ -457,6 +457,7 @@ TEST_P(ReservedMemory, IsAllThatABlockedDeviceReaches) {
 TEST_P(ReservedMemory, IsFlushedWordByWord) {
     machine.firmware = {{sound, first, first}};
     adopt(TAKEOVER_BLOCK);
+    ASSERT_EQ(takeover_install(&machine.unit), 0);
     std::set<u64> flushed;
     for (const Event& event : machine.events)
         if (event.op == Op::FlushLines)
@@ -481,7 +482,7 @@ TEST_P(ReservedMemory, IsFlushedWordByWord) {
 
 TEST_P(ReservedMemory, StaysMappedWhenAnEntryIsDropped) {
     point(sound, 0xfee00000);
-    adopt();
+    adopt_and_install();
     expect_confined(sound);
     EXPECT_TRUE(same(ours(nic), old(nic)));
     // Its id is nobody else's.
@@ -499,7 +500,7 @@ TEST_P(ReservedMemory, OfAnAdoptedDeviceIsInItsTable) {
 TEST_P(ReservedMemory, MayHaveSeveralParts) {
     machine.firmware = {
         {sound, first, first + 0xfff}, {disk, 0x3000, 0x3fff}, {sound, first + 0x1000, last}};
-    adopt(TAKEOVER_BLOCK);
+    adopt_and_install(TAKEOVER_BLOCK);
     expect_confined(sound);
     EXPECT_EQ(translate(disk, 0x3123), 0x3123);
     EXPECT_FALSE(translate(disk, first));
@@ -507,8 +508,7 @@ TEST_P(ReservedMemory, MayHaveSeveralParts) {
 }
 
 TEST_P(ReservedMemory, EndsWithTheRelease) {
-    adopt(TAKEOVER_BLOCK);
-    ASSERT_EQ(takeover_install(&machine.unit), 0);
+    adopt_and_install(TAKEOVER_BLOCK);
     machine.events.clear();
     device dev{{sound.value}};
     EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
@@ -535,7 +535,7 @@ TEST_P(ReservedMemory, IsBlockedTooWhenThereIsNoWay) {
         machine.unit.cap = 2 | 1 << 10;
         machine.firmware = {{sound, first, last}};
         obstacle();
-        adopt(TAKEOVER_BLOCK);
+        adopt_and_install(TAKEOVER_BLOCK);
         EXPECT_FALSE(translate(sound, first));
         EXPECT_FALSE(translate(sound, 0));
         EXPECT_EQ(lines("03:04.0: reserved memory"), 1U);
@@ -545,7 +545,7 @@ TEST_P(ReservedMemory, IsBlockedTooWhenThereIsNoWay) {
         machine.unit.cap = 2 | 1 << 10;
         machine.firmware = {{sound, first, last}};
         machine.unit.ecap = 0; // first stage only
-        adopt(TAKEOVER_BLOCK);
+        adopt_and_install(TAKEOVER_BLOCK);
         EXPECT_TRUE(blocked(sound));
     }
 }
@@ -556,7 +556,7 @@ TEST_P(ReservedMemory, WhicheverAllocationFails) {
         ASSERT_LT(allowed, 20);
         start_again();
         machine.allocations = allowed;
-        adopt(TAKEOVER_BLOCK);
+        adopt_and_install(TAKEOVER_BLOCK);
         complete = *machine.allocations >= 0;
         EXPECT_EQ(lines("blocked but for its"), complete ? 1U : 0U);
         EXPECT_EQ(lines("is blocked as well (-12)"), complete ? 0U : 1U);
@@ -569,7 +569,7 @@ TEST_P(ReservedMemory, WhicheverAllocationFails) {
 
 TEST_P(ReservedMemory, HasABound) {
     machine.firmware = {{sound, 0, (u64{4} << 30) - 1}};
-    adopt(TAKEOVER_BLOCK);
+    adopt_and_install(TAKEOVER_BLOCK);
     EXPECT_LT(machine.live_tables, 530U);
     EXPECT_EQ(lines("is blocked as well (-12)"), 1U);
 }

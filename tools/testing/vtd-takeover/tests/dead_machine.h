@@ -96,8 +96,8 @@ protected:
         takeover_adopt(&machine.unit, machine.new_root(), mode);
     }
 
-    void adopt_and_install() {
-        adopt();
+    void adopt_and_install(takeover_mode mode = TAKEOVER_ADOPT) {
+        adopt(mode);
         ASSERT_EQ(takeover_install(&machine.unit), 0);
         machine.events.clear();
     }
