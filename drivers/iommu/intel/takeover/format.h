@@ -113,6 +113,7 @@ enum vtd_tt {
 /* 9.5, 9.6: PASID directory entry, one word; PASID table entry, eight */
 #define VTD_PDE_SMPTBLPTR	GENMASK_ULL(63, 12)
 #define VTD_PTE_WORDS		8
+#define VTD_PTE_SIZE		(VTD_PTE_WORDS * sizeof(u64))
 #define VTD_PASIDS_PER_TABLE	64
 #define VTD_PTE_AW		GENMASK_ULL(4, 2)	/* word 0 */
 #define VTD_PTE_PGTT		GENMASK_ULL(8, 6)

@@ -2,15 +2,24 @@
 /*
  * PASID directories and tables.
  *
- * Of these structures of the old kernel only one entry per device is looked
- * at, the one for its requests without PASID: the domain id in it tags what
- * the caches hold for the device. They stay where they are, and what else they
- * say is not judged.
+ * Of these structures of the old kernel only the domain ids are read, which
+ * tag what the caches hold for a device. They stay where they are, and what
+ * else they say is not judged.
  */
 #include <linux/errno.h>
+#include <linux/minmax.h>
 
 #include "env.h"
 #include "unit.h"
+
+/* Read at once, on the stack. */
+#define PART_WORDS	64u
+
+/*
+ * PASID tables of one unit that are read: a quarter of a million PASIDs. More
+ * of them are a directory that repeats itself, and would take for ever.
+ */
+#define PASID_TABLES_MAX	4096
 
 /* 9.4: without ECAP.RPS the field is reserved, and the PASID is 0. */
 static unsigned int rid_pasid(const struct takeover_unit *unit,
@@ -21,35 +30,79 @@ static unsigned int rid_pasid(const struct takeover_unit *unit,
 	return FIELD_GET(VTD_SM_CTX_RID_PASID, entry[1]);
 }
 
-/**
- * takeover_rid_did - the domain id of a device's requests without PASID
- * @unit: unit in scalable mode
- * @entry: the device's context entry; its directory lies in old RAM
- *
- * Return: the id; -ERANGE or -ENOENT if the unit faults such requests, -EFAULT
- * if the table is not in old RAM, -EIO if it cannot be read.
- */
-int takeover_rid_did(const struct takeover_unit *unit, const u64 *entry)
+/* What the caches are not filled from needs no id. */
+static void reserve_ids(struct takeover_unit *unit, phys_addr_t addr,
+			unsigned int entries)
+{
+	u64 part[PART_WORDS];
+	unsigned int i, words;
+
+	if (!takeover_oldmem_plausible(addr, entries * VTD_PTE_SIZE))
+		return;
+
+	for (; entries; entries -= words / VTD_PTE_WORDS) {
+		words = min(entries * VTD_PTE_WORDS, PART_WORDS);
+		if (vtd_read_oldmem(part, addr, words * sizeof(u64)))
+			return;
+		for (i = 0; i < words; i += VTD_PTE_WORDS)
+			if (part[i] & VTD_CTX_PRESENT)
+				takeover_reserve_did(unit,
+						     FIELD_GET(VTD_PTE_DID,
+							       part[i + 1]));
+		addr += words * sizeof(u64);
+	}
+}
+
+/* Requests without PASID use one entry. */
+static void reserve_rid_pasid(struct takeover_unit *unit, const u64 *entry)
 {
 	unsigned int pasid = rid_pasid(unit, entry);
 	size_t at = pasid / VTD_PASIDS_PER_TABLE * sizeof(u64);
-	u64 pde, addr, pte[VTD_PTE_WORDS];
+	u64 pde;
 
 	if (at >= vtd_pasid_directory_size(entry[0]))
-		return -ERANGE;
+		return;
 	if (vtd_read_oldmem(&pde, (entry[0] & VTD_SM_CTX_PASIDDIRPTR) + at,
 			    sizeof(pde)))
-		return -EIO;
-	if (!(pde & VTD_CTX_PRESENT))
-		return -ENOENT;
+		return;
+	if (pde & VTD_CTX_PRESENT)
+		reserve_ids(unit,
+			    (pde & VTD_PDE_SMPTBLPTR) +
+			    pasid % VTD_PASIDS_PER_TABLE * VTD_PTE_SIZE, 1);
+}
 
-	addr = (pde & VTD_PDE_SMPTBLPTR) +
-	       pasid % VTD_PASIDS_PER_TABLE * sizeof(pte);
-	if (!takeover_oldmem_plausible(addr, sizeof(pte)))
-		return -EFAULT;
-	if (vtd_read_oldmem(pte, addr, sizeof(pte)))
-		return -EIO;
-	if (!(pte[0] & VTD_CTX_PRESENT))
-		return -ENOENT;
-	return FIELD_GET(VTD_PTE_DID, pte[1]);
+/**
+ * takeover_reserve_pasids - keep the domain ids of a device's PASIDs
+ * @unit: unit in scalable mode
+ * @entry: the device's context entry; its directory lies in old RAM
+ *
+ * What cannot be read, or is not in old RAM, is passed over.
+ *
+ * Return: 0, or -E2BIG if there are more tables than can be true.
+ */
+int takeover_reserve_pasids(struct takeover_unit *unit, const u64 *entry)
+{
+	phys_addr_t addr = entry[0] & VTD_SM_CTX_PASIDDIRPTR;
+	size_t size = vtd_pasid_directory_size(entry[0]);
+	u64 part[PART_WORDS];
+	unsigned int i;
+
+	if (!(entry[0] & VTD_SM_CTX_PASIDE)) {
+		reserve_rid_pasid(unit, entry);
+		return 0;
+	}
+
+	for (; size; size -= sizeof(part), addr += sizeof(part)) {
+		if (vtd_read_oldmem(part, addr, sizeof(part)))
+			continue;
+		for (i = 0; i < PART_WORDS; i++) {
+			if (!(part[i] & VTD_CTX_PRESENT))
+				continue;
+			if (unit->nr_pasid_tables++ == PASID_TABLES_MAX)
+				return -E2BIG;
+			reserve_ids(unit, part[i] & VTD_PDE_SMPTBLPTR,
+				    VTD_PASIDS_PER_TABLE);
+		}
+	}
+	return 0;
 }

@@ -156,17 +156,35 @@ static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid)
 			VTD_RID_FUNCTION(rid), flaw, entry[0], entry[1]);
 }
 
-/*
- * A domain id tags what the caches hold for an entry until its device is
- * released. Scalable mode has it in the PASID entries.
+/**
+ * takeover_reserve_did - keep a domain id that an adopted entry uses
+ * @unit: unit
+ * @did: domain id; one that the unit does not implement is nobody's
+ *
+ * It tags what the caches hold for the entry until its device is released.
  */
-static void reserve_id(struct takeover_unit *unit, const u64 *entry)
+void takeover_reserve_did(struct takeover_unit *unit, unsigned int did)
 {
-	int did = unit->scalable ? takeover_rid_did(unit, entry) :
-				   (int)FIELD_GET(VTD_CTX_DID, entry[1]);
-
-	if (did >= 0 && did < (int)vtd_domain_ids(unit->cap))
+	if (did < vtd_domain_ids(unit->cap))
 		vtd_reserve_did(unit, did);
+}
+
+/* Reserves the ids of an entry; scalable mode has them in the PASID entries. */
+static bool ids_are_known(struct takeover_unit *unit, const u64 *entry, u16 rid)
+{
+	int ret;
+
+	if (!unit->scalable) {
+		takeover_reserve_did(unit, FIELD_GET(VTD_CTX_DID, entry[1]));
+		return true;
+	}
+
+	ret = takeover_reserve_pasids(unit, entry);
+	if (ret && may_report(unit))
+		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASID tables (%d)\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), ret);
+	return !ret;
 }
 
 /* Fills an entry of ours, which hardware does not see yet. */
@@ -180,7 +198,7 @@ static void adopt_entry(struct takeover_unit *unit, u64 *to, const u64 *from,
 		WRITE_ONCE(to[0], from[0] & VTD_CTX_FPD);
 		return;
 	}
-	if (!leads_to_old_ram(unit, from, rid)) {
+	if (!leads_to_old_ram(unit, from, rid) || !ids_are_known(unit, from, rid)) {
 		WRITE_ONCE(to[0], VTD_CTX_FPD);
 		unit->nr_dropped++;
 		return;
@@ -189,7 +207,6 @@ static void adopt_entry(struct takeover_unit *unit, u64 *to, const u64 *from,
 	report_flaw(unit, from, rid);
 	for (w = 0; w < takeover_entry_words(unit); w++)
 		WRITE_ONCE(to[w], from[w]);
-	reserve_id(unit, from);
 	set_bit(rid, unit->adopted);
 	unit->nr_adopted++;
 }

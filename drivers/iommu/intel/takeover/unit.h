@@ -73,6 +73,7 @@ struct takeover_fault {
  * @nr_dropped:	entries that could not be adopted
  * @nr_tables_dropped: context tables that could not be adopted
  * @nr_flawed:	entries adopted that the unit will fault
+ * @nr_pasid_tables: PASID tables read
  * @nr_reports:	lines about single entries and tables, printed or not
  * @irta:	interrupt-remapping table address as the old kernel left it
  * @fsts:	fault status as the old kernel left it
@@ -100,6 +101,7 @@ struct takeover_unit {
 	unsigned int		nr_dropped;
 	unsigned int		nr_tables_dropped;
 	unsigned int		nr_flawed;
+	unsigned int		nr_pasid_tables;
 	unsigned int		nr_reports;
 	u64			irta;
 	u32			fsts;
@@ -136,12 +138,13 @@ int takeover_stop_queue(struct takeover_unit *unit);
 
 /* tables.c */
 int takeover_copy_tables(struct takeover_unit *unit);
+void takeover_reserve_did(struct takeover_unit *unit, unsigned int did);
 unsigned int takeover_entry_words(const struct takeover_unit *unit);
 u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid);
 u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid);
 
 /* pasid.c */
-int takeover_rid_did(const struct takeover_unit *unit, const u64 *entry);
+int takeover_reserve_pasids(struct takeover_unit *unit, const u64 *entry);
 
 /* block.c */
 u64 takeover_blocked_table(void);
