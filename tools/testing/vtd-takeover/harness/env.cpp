@@ -19,91 +19,137 @@ using namespace vtd::harness;
 
 namespace {
 
-World& world(const char* what) {
+// Something that is about to be done to a unit.
+template <class... Values>
+World::Unit& event(const takeover_unit* core, fmt::format_string<Values...> what,
+                   Values&&... values) {
     World& here = World::current();
-    here.settle();
-    here.trace.emplace_back(what);
-    return here;
+    World::Unit& unit = here.unit(core);
+    here.event(unit.name + ": " + fmt::format(what, std::forward<Values>(values)...));
+    return unit;
 }
 
 } // namespace
 
 extern "C" {
 
-u32 vtd_read32(takeover_unit*, unsigned int at) {
+u32 vtd_read32(takeover_unit* core, unsigned int at) {
     World& here = World::current();
     here.settle();
-    const u32 value = here.unit.read32(at);
-    here.check();
+    World::Unit& unit = here.unit(core);
+    // Commands complete when they are seen to: only then is there anything new.
+    const auto before = unit.hardware.moves();
+    const u32 value = unit.hardware.read32(at);
+    if (unit.hardware.moves() != before) {
+        here.event(fmt::format("{}: register {:#x} reads {:#x}", unit.name, at, value));
+        here.check(unit);
+    }
     return value;
 }
 
-u64 vtd_read64(takeover_unit*, unsigned int at) {
+u64 vtd_read64(takeover_unit* core, unsigned int at) {
     World& here = World::current();
     here.settle();
-    return here.unit.read64(at);
+    return here.unit(core).hardware.read64(at);
 }
 
-void vtd_write32(takeover_unit*, unsigned int at, u32 value) {
-    World& here = world("write of a register");
-    here.unit.write32(at, value);
-    here.check();
+void vtd_write32(takeover_unit* core, unsigned int at, u32 value) {
+    World::Unit& unit = event(core, "register {:#x} <- {:#x}", at, value);
+    World& here = World::current();
+    if (at == reg::gcmd && here.command_fails())
+        unit.hardware.completes = [](u32) { return false; };
+    unit.hardware.write32(at, value);
+    here.check(unit);
 }
 
-void vtd_write64(takeover_unit*, unsigned int at, u64 value) {
-    World& here = world("write of a register");
-    here.unit.write64(at, value);
-    here.check();
+void vtd_write64(takeover_unit* core, unsigned int at, u64 value) {
+    World::Unit& unit = event(core, "register {:#x} <- {:#x}", at, value);
+    unit.hardware.write64(at, value);
+    World::current().check(unit);
 }
 
-unsigned long vtd_lock_registers(takeover_unit*) { return 0; }
-void vtd_unlock_registers(takeover_unit*, unsigned long) {}
+unsigned long vtd_lock_registers(takeover_unit* core) {
+    World& here = World::current();
+    here.settle();
+    here.lock(here.unit(core).registers_busy);
+    return 0;
+}
+
+void vtd_unlock_registers(takeover_unit* core, unsigned long) {
+    World& here = World::current();
+    here.settle();
+    here.unit(core).registers_busy = false;
+}
 
 void vtd_flush_lines(const void* at, size_t size) {
-    World& here = world("flush of lines");
-    here.memory.flush({reinterpret_cast<u64>(at)}, size);
-    here.check();
+    World& here = World::current();
+    const Hpa first{reinterpret_cast<u64>(at)};
+    here.event(fmt::format("flush of {} bytes at {:#x}", size, first.value));
+    here.memory.flush(first, size);
+    for (const auto& unit : here.units)
+        if (unit->reads(first, size))
+            here.check(*unit);
 }
 
-void vtd_flush_write_buffer(takeover_unit*) {
-    World& here = world("flush of the write buffer");
+void vtd_flush_write_buffer(takeover_unit* core) {
+    World::Unit& unit = event(core, "write buffer flushed");
+    World& here = World::current();
     here.memory.drain();
-    here.check();
+    if (unit.hardware.capabilities().write_buffer())
+        here.check(unit);
 }
 
-void vtd_inv_context(takeover_unit* unit, u16 did, u16 rid) {
-    world("context entry invalidated").forget([&](Caches& caches) {
-        caches.forget_contexts({did}, {rid}, 0, unit->scalable);
-    });
+void vtd_inv_context(takeover_unit* core, u16 did, u16 rid) {
+    World::Unit& unit = event(core, "context entry {:#x} of domain {} invalidated", rid, did);
+    World::current().forget(
+        unit, [&](Caches& caches) { caches.forget_contexts({did}, {rid}, 0, unit.core.scalable); });
 }
-void vtd_inv_context_all(takeover_unit*) {
-    world("context cache invalidated").forget([](Caches& caches) { caches.forget_contexts(); });
+void vtd_inv_context_all(takeover_unit* core) {
+    World::Unit& unit = event(core, "context cache invalidated");
+    World::current().forget(unit, [](Caches& caches) { caches.forget_contexts(); });
 }
-void vtd_inv_pasid_all(takeover_unit*) {
-    world("PASID cache invalidated").forget([](Caches& caches) { caches.forget_pasids(); });
+void vtd_inv_pasid_all(takeover_unit* core) {
+    World::Unit& unit = event(core, "PASID cache invalidated");
+    World::current().forget(unit, [](Caches& caches) { caches.forget_pasids(); });
 }
-void vtd_inv_iotlb_domain(takeover_unit*, u16 did) {
-    world("IOTLB invalidated, a domain").forget([&](Caches& caches) {
-        caches.forget_pages({did});
-    });
+void vtd_inv_iotlb_domain(takeover_unit* core, u16 did) {
+    World::Unit& unit = event(core, "IOTLB invalidated, domain {}", did);
+    World::current().forget(unit, [&](Caches& caches) { caches.forget_pages({did}); });
 }
-void vtd_inv_iotlb_all(takeover_unit*) {
-    world("IOTLB invalidated").forget([](Caches& caches) { caches.forget_pages(); });
+void vtd_inv_iotlb_all(takeover_unit* core) {
+    World::Unit& unit = event(core, "IOTLB invalidated");
+    World::current().forget(unit, [](Caches& caches) { caches.forget_pages(); });
 }
-void vtd_inv_devtlb(takeover_unit*, device*, u16 rid) {
-    world("device-TLB invalidated").forget([&](Caches& caches) { caches.forget_device({rid}); });
+void vtd_inv_devtlb(takeover_unit* core, device*, u16 rid) {
+    World::Unit& unit = event(core, "device-TLB of {:#x} invalidated", rid);
+    World::current().forget(unit, [&](Caches& caches) { caches.forget_device({rid}); });
 }
 
-void vtd_reserve_did(takeover_unit*, u16 did) { World::current().reserved.insert({did}); }
-int vtd_new_did(takeover_unit*) { return World::current().new_did(); }
+void vtd_reserve_did(takeover_unit* core, u16 did) {
+    event(core, "domain id {} reserved", did).used.insert({did});
+}
+int vtd_new_did(takeover_unit* core) {
+    World::Unit& unit = event(core, "domain id asked for");
+    return World::current().new_did(unit);
+}
 void vtd_reserve_irte(takeover_unit*, unsigned int) {}
 
-void* vtd_alloc_table(takeover_unit*, gfp_t) { return world("page allocated").allocate(); }
-void vtd_free_table(void* table) { world("page freed").release_page(table); }
+void* vtd_alloc_table(takeover_unit* core, gfp_t) {
+    event(core, "page allocated");
+    World& here = World::current();
+    return here.allocation_fails() ? nullptr : here.allocate();
+}
+void vtd_free_table(void* table) {
+    World& here = World::current();
+    here.event("page freed");
+    here.release_page(table);
+}
 
 int vtd_read_oldmem(void* to, phys_addr_t from, size_t size) {
     World& here = World::current();
     here.settle();
+    if (here.old_read_fails())
+        return -EIO;
     auto* out = static_cast<char*>(to);
     for (size_t done = 0; done < size;) {
         const u64 at = from + done;
@@ -131,7 +177,22 @@ int vtd_visit_rids(device* dev, vtd_rid_fn fn, void* data) {
     return 0;
 }
 
-int vtd_visit_reserved(takeover_unit*, vtd_reserved_fn, void*) { return 0; }
+int vtd_visit_reserved(takeover_unit* core, vtd_reserved_fn fn, void* data) {
+    World& here = World::current();
+    World::Unit& unit = here.unit(core);
+    for (const vtd::world::Device& device : here.description.devices) {
+        if (!device.reserved || here.units[device.unit].get() != &unit)
+            continue;
+        for (const Rid rid : device.rids) {
+            const u64 first = vtd::world::firmware_memory.value;
+            const int ret = fn(rid.value, first, first + vtd::world::firmware_reserved - 1, data);
+            here.settle();
+            if (ret)
+                return ret;
+        }
+    }
+    return 0;
+}
 
 void udelay(unsigned long) {}
 

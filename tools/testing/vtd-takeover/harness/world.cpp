@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstdlib>
-#include <cstring>
+#include <sys/mman.h>
 
 #include <fmt/format.h>
 
 extern "C" {
-#include <linux/elf.h>
 // Where the program's own data lies: the core keeps a table there.
 extern char __data_start[], _end[]; // NOLINT(bugprone-reserved-identifier)
 }
@@ -23,12 +21,57 @@ namespace {
 
 World* the_world = nullptr;
 
-constexpr Hpa old_ram{0x10000000};
-constexpr u64 old_ram_size = 32 << 20;
-constexpr Hpa header{old_ram.value + old_ram_size - 0x10000};
-constexpr std::size_t arena_pages = 1024;
 // What a page of the allocator may have held: a present entry of any table, to nowhere good.
 constexpr u64 left_over = 0xdead0003;
+
+// Where the driver's buffers are.
+constexpr Hpa buffers{world::crash_memory.value + world::crash_memory_size};
+constexpr u64 buffers_size = 1 << 20;
+
+// The same addresses in every run, and such as a unit of 39 bits can name.
+std::span<u64> crash_memory() {
+    static void* const mapped =
+        mmap(reinterpret_cast<void*>(world::crash_memory.value), world::crash_memory_size,
+             PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert(mapped != MAP_FAILED);
+    return {static_cast<u64*>(mapped), world::crash_memory_size / sizeof(u64)};
+}
+
+bool same(const Translation& found, const Translation& old, Iova iova) {
+    return world::target(found, iova) == world::target(old, iova) && found.read == old.read &&
+           found.write == old.write;
+}
+
+// A walk of the tables as they are, past all caches.
+class Plain final : public Source {
+public:
+    explicit Plain(const Memory& memory) : memory_(memory) {}
+    std::optional<u64> word(Table, Hpa at) override {
+        if (memory_.owner(at) == Owner::nobody)
+            return {};
+        return memory_.load(at);
+    }
+    void step(Table table, Hpa, std::span<const u64> words) override {
+        if (table == Table::context && words.size() == context::words)
+            dids.insert({static_cast<u16>(context::did.of(words))});
+        if (table == Table::pasid_table)
+            dids.insert({static_cast<u16>(pasid_entry::did.of(words))});
+    }
+
+    std::set<Did> dids; // that entries on the way named
+
+private:
+    const Memory& memory_;
+};
+
+std::string text(const Request& request) {
+    std::string pasid;
+    if (request.pasid)
+        pasid = fmt::format(" with PASID {:#x}", request.pasid->value);
+    return fmt::format("{:02x}:{:02x}.{:x} {} {:#x}{}", request.rid.bus(), request.rid.devfn() >> 3,
+                       request.rid.devfn() & 7, request.access == Access::read ? "reads" : "writes",
+                       request.iova.value, pasid);
+}
 
 } // namespace
 
@@ -38,245 +81,121 @@ const char* name(Invariant invariant) {
     return names[static_cast<int>(invariant)];
 }
 
+Totals World::totals;
+
 World& World::current() {
     assert(the_world);
     return *the_world;
 }
 
-World::World(const Description& description)
-    : unit(description.capabilities, memory), description_(description), next_table_(old_ram),
-      arena_(static_cast<std::byte*>(std::aligned_alloc(page_size, arena_pages * page_size)),
-             [](void* at) { std::free(at); }),
-      adopted_(TAKEOVER_RIDS / 64), confined_(TAKEOVER_RIDS / 64) {
-    assert(!the_world);
-    the_world = this;
-    memory.add(old_ram, old_ram_size, Owner::old_kernel);
-    const auto attach = [&](std::byte* first, std::size_t size) {
-        memory.attach({reinterpret_cast<u64>(first)},
-                      {reinterpret_cast<u64*>(first), size / sizeof(u64)}, Owner::crash_kernel);
-    };
-    std::memset(arena_.get(), 0, arena_pages * page_size);
-    attach(arena_.get(), arena_pages * page_size);
-    for (std::size_t page = arena_pages; page--;)
-        free_pages_.push_back(arena_.get() + page * page_size);
-    const u64 data = reinterpret_cast<u64>(__data_start) & ~(page_size - 1);
-    const u64 end = (reinterpret_cast<u64>(_end) + page_size - 1) & ~(page_size - 1);
-    attach(reinterpret_cast<std::byte*>(data), end - data);
-
-    core.name = "dmar0";
+World::Unit::Unit(const world::Unit& description, Memory& memory)
+    : hardware(description.capabilities, memory), adopted(TAKEOVER_RIDS / 64),
+      confined(TAKEOVER_RIDS / 64) {
     core.scalable = description.scalable;
     core.cap = description.capabilities.cap;
     core.ecap = description.capabilities.ecap;
-    core.adopted = adopted_.data();
-    core.confined = confined_.data();
-    build(description);
+    core.adopted = adopted.data();
+    core.confined = confined.data();
 }
 
-World::~World() { the_world = nullptr; }
+World::World(const Description& of, Failures failures)
+    : description(of), failures_(failures),
+      // The ranges come before the tables in them.
+      builder_((memory.add(world::old_memory, world::old_memory_size, Owner::old_kernel),
+                memory.add(world::firmware_memory, world::firmware_size, Owner::firmware),
+                description),
+               memory) {
+    assert(!the_world);
+    the_world = this;
+    totals.worlds++;
 
-// The dead kernel's side ---------------------------------------------------------------------
+    const auto words = crash_memory();
+    std::ranges::fill(words, 0);
+    memory.attach(world::crash_memory, words, Owner::crash_kernel);
+    memory.add(buffers, buffers_size, Owner::crash_kernel);
+    for (std::size_t at = words.size(); at; at -= page_size / sizeof(u64))
+        free_pages_.push_back(&words[at - page_size / sizeof(u64)]);
+    const u64 data = reinterpret_cast<u64>(__data_start) & ~(page_size - 1);
+    const u64 end = (reinterpret_cast<u64>(_end) + page_size - 1) & ~(page_size - 1);
+    memory.attach({data}, {reinterpret_cast<u64*>(data), (end - data) / sizeof(u64)},
+                  Owner::crash_kernel);
 
-Hpa World::old_table() {
-    const Hpa table = next_table_;
-    next_table_ = table + page_size;
-    return table;
-}
-
-void World::put(Hpa table, unsigned levels, Iova iova, u64 leaf) {
-    for (unsigned level = levels;; level--) {
-        const Hpa slot = table + (iova.value >> level_shift(level) & 511) * sizeof(u64);
-        if (level == 1) {
-            memory.store(slot, leaf);
-            return;
-        }
-        if (!memory.load(slot))
-            memory.store(slot, old_table().value | 3);
-        table = {memory.load(slot) & second_stage::address.mask()};
+    for (const world::Unit& unit : description.units) {
+        Unit& here = *units.emplace_back(std::make_unique<Unit>(unit, memory));
+        here.name = fmt::format("dmar{}", units.size() - 1);
+        here.core.name = here.name.c_str();
+        here.hardware.leave(command::translation | command::srtp, builder_.rtaddr[index(here)]);
     }
-}
-
-Hpa World::build_pages(const OldDomain& domain) {
-    const Hpa top = old_table();
-    for (const OldPage& page : domain.pages)
-        put(top, description_.aw + aw_levels, page.iova,
-            page.page.value | (page.read ? 1 : 0) | (page.write ? 2 : 0));
-    if (!description_.scalable)
-        return top;
-
-    using pasid_entry::Pgtt;
-    const Hpa directory = old_table(), table = old_table();
-    const Pgtt pgtt = domain.pass_through ? Pgtt::pass_through : Pgtt::second;
-    memory.store(directory, table.value | 1);
-    memory.store(table + 8, domain.did.value);
-    memory.store(table, top.value | pasid_entry::pgtt.make(static_cast<u64>(pgtt)) |
-                            pasid_entry::aw.make(description_.aw) | 1);
-    return directory;
-}
-
-void World::enter(const OldDevice& device) {
-    const OldDomain& domain = description_.domains[device.domain];
-    const Hpa root{rtaddr::address.mask() & unit.read64(reg::rtaddr)};
-    const unsigned per_bus = description_.scalable ? 2 : 1;
-    const u64 bytes = description_.scalable ? 32 : 16;
-
-    for (const Rid rid : device.rids) {
-        const unsigned half = description_.scalable ? rid.devfn() >> 7 : 0;
-        Hpa& table = context_of_bus_[rid.bus()][half];
-        if (!table.value) {
-            table = old_table();
-            memory.store(root + rid.bus() * 16U + half * 8, table.value | 1);
-        }
-        const Hpa entry = table + rid.devfn() % (256 / per_bus) * bytes;
-        if (description_.scalable) {
-            memory.store(entry, tops_[device.domain].value | sm_context::dte.make(device.ats) | 1);
-            continue;
-        }
-        using context::Tt;
-        const Tt tt = domain.pass_through ? Tt::pass_through
-                      : device.ats        ? Tt::all
-                                          : Tt::untranslated;
-        memory.store(entry + 8, context::did.make(domain.did.value) | description_.aw);
-        memory.store(entry,
-                     tops_[device.domain].value | context::tt.make(static_cast<u64>(tt)) | 1);
-    }
-}
-
-void World::build(const Description& description) {
-    unit.leave(command::translation | command::srtp,
-               old_table().value |
-                   rtaddr::ttm.make(static_cast<u64>(description.scalable ? rtaddr::Ttm::scalable
-                                                                          : rtaddr::Ttm::legacy)));
-    for (const OldDomain& domain : description.domains)
-        tops_.push_back(build_pages(domain));
-    for (const OldDevice& device : description.devices) {
-        enter(device);
-        const OldDomain& domain = description.domains[device.domain];
-        Device& here = devices_.emplace_back();
-        here.dev.rids = device.rids;
+    for (const world::Device& device : description.devices) {
+        devices.push_back({device.unit, device.rids});
         for (const Rid rid : device.rids)
-            for (const OldPage& page : domain.pages)
-                for (const Access access : {Access::read, Access::write}) {
-                    if (!domain.pass_through && !(access == Access::read ? page.read : page.write))
-                        continue;
-                    const Hpa to = domain.pass_through ? Hpa{page.iova.value} : page.page;
-                    const bool read = domain.pass_through || page.read;
-                    const bool write = domain.pass_through || page.write;
-                    here.old.push_back(
-                        {{.rid = rid, .iova = page.iova, .access = access},
-                         {to, page_bits, read, write, domain.did, domain.pass_through}});
-                }
+            requesters[{device.unit, rid}];
     }
-    // The map of the old RAM, as kexec leaves it.
-    elf64_hdr ehdr{};
-    std::memcpy(ehdr.e_ident, ELFMAG, SELFMAG);
-    ehdr.e_ident[EI_CLASS] = ELFCLASS64;
-    ehdr.e_type = ET_CORE;
-    ehdr.e_phoff = sizeof(ehdr);
-    ehdr.e_phentsize = sizeof(elf64_phdr);
-    ehdr.e_phnum = 1;
-    elf64_phdr phdr{};
-    phdr.p_type = PT_LOAD;
-    phdr.p_paddr = old_ram.value;
-    phdr.p_memsz = old_ram_size;
-    u64 words[(sizeof(ehdr) + sizeof(phdr)) / sizeof(u64)];
-    std::memcpy(words, &ehdr, sizeof(ehdr));
-    std::memcpy(reinterpret_cast<std::byte*>(words) + sizeof(ehdr), &phdr, sizeof(phdr));
-    for (std::size_t i = 0; i < std::size(words); i++)
-        memory.store(header + i * sizeof(u64), words[i]);
-    memory.flush(old_ram, old_ram_size);
-    memory.drain();
-    check();
+    try {
+        track();
+    } catch (...) {
+        the_world = nullptr;
+        throw;
+    }
 }
 
-// The crash kernel's side --------------------------------------------------------------------
-
-void World::adopt(takeover_mode mode) {
-    [[maybe_unused]] const int ret = takeover_oldmem_learn(header.value);
-    assert(!ret);
-    takeover_snapshot(&core);
-    takeover_adopt(&core, static_cast<u64*>(allocate()), mode);
-    settle();
+World::~World() {
+    the_world = nullptr;
+    totals.steps += steps;
+    totals.walks += walks;
 }
 
-int World::install() {
-    const int ret = takeover_install(&core);
-    settle();
+// First what the caches were filled from, then what has been done to it since.
+void World::track() {
+    for (world::Dma& dma : world::dma_in_flight(description))
+        tracked_.push_back({dma.device, dma.request, dma.old});
     check();
-    return ret;
-}
+    if (description.damage.empty())
+        return;
 
-void World::map(std::size_t index, Iova iova, Hpa page) {
-    Device& device = devices_[index];
-    device.stage = Stage::releasing;
-    takeover_release_device(&core, &device.dev);
-    settle();
-    device.stage = Stage::released;
-    check();
-    forgotten(description_.devices[index].domain);
-
-    // What intel-iommu does next, in the order that it does it.
-    const Did did{static_cast<u16>(new_did())};
-    const auto write = [&](u64* at, u64 value) {
-        const u64 before = *at;
-        *at = value;
-        memory.stored({reinterpret_cast<u64>(at)}, before);
-        memory.flush({reinterpret_cast<u64>(at)}, sizeof(u64));
-        memory.drain();
-    };
-    const auto table = [&] {
-        auto* words = static_cast<u64*>(allocate());
-        memory.flush({reinterpret_cast<u64>(words)}, page_size);
-        memory.drain();
-        return words;
-    };
-    u64* const top = table();
-    u64* level_table = top;
-    for (unsigned level = description_.aw + aw_levels; level > 1; level--) {
-        u64* const next = table();
-        write(&level_table[iova.value >> level_shift(level) & 511],
-              reinterpret_cast<u64>(next) | 3);
-        level_table = next;
-    }
-    write(&level_table[iova.value >> page_bits & 511], page.value | 3);
-
-    u64* directory = nullptr;
-    if (description_.scalable) {
-        directory = table();
-        u64* const pasids = table();
-        write(&pasids[1], did.value);
-        write(&pasids[0], reinterpret_cast<u64>(top) |
-                              pasid_entry::pgtt.make(static_cast<u64>(pasid_entry::Pgtt::second)) |
-                              pasid_entry::aw.make(description_.aw) | 1);
-        write(&directory[0], reinterpret_cast<u64>(pasids) | 1);
-    }
-    for (const Rid rid : device.dev.rids) {
-        for (const Access access : {Access::read, Access::write})
-            device.mapped[{.rid = rid, .iova = iova, .access = access}] = {page, page_bits, true,
-                                                                           true, did,       false};
-        takeover_own_table(&core, rid.value);
-        settle();
-        u64* const entry = takeover_context_entry(&core, rid.value);
-        settle();
-        if (!entry)
-            continue;
-        if (!description_.scalable) {
-            write(&entry[1], context::did.make(did.value) | description_.aw);
-            write(&entry[0], reinterpret_cast<u64>(top) | 1);
-        } else {
-            write(&entry[0], reinterpret_cast<u64>(directory) | 1);
+    builder_.damage();
+    std::set<std::pair<std::size_t, Did>> mixed;
+    for (const auto& unit : units)
+        unit->hardware.leave(command::translation | command::srtp, builder_.rtaddr[index(*unit)]);
+    for (Tracked& dma : tracked_) {
+        const std::size_t unit = devices[dma.device].unit;
+        const Hardware hardware{description.units[unit].capabilities, builder_.rtaddr[unit]};
+        Plain source(memory);
+        const Outcome now = translate(hardware, dma.request, source);
+        const auto* page = std::get_if<Translation>(&now);
+        if (dma.old ? !page || !same(*page, *dma.old, dma.request.iova) || page->did != dma.old->did
+                    : page != nullptr) {
+            dma.damaged = now;
+            for (const Did did : source.dids)
+                mixed.insert({unit, did});
+            if (dma.old)
+                mixed.insert({unit, dma.old->did});
         }
-        if (description_.capabilities.caching_mode())
-            unit.caches().forget_contexts({0}, rid, 0, description_.scalable);
-        check();
     }
+    for (Tracked& dma : tracked_)
+        dma.mixed = dma.old && mixed.contains({devices[dma.device].unit, dma.old->did});
+    check();
 }
 
-// What env.cpp and watch.cpp call -----------------------------------------------------------------
+World::Unit& World::unit(const takeover_unit* core) {
+    const auto found =
+        std::ranges::find_if(units, [=](const auto& unit) { return &unit->core == core; });
+    assert(found != units.end());
+    return **found;
+}
 
-void* World::allocate() {
+std::size_t World::index(const Unit& unit) const {
+    const auto found =
+        std::ranges::find_if(units, [&](const auto& each) { return each.get() == &unit; });
+    return static_cast<std::size_t>(found - units.begin());
+}
+
+// Memory -----------------------------------------------------------------------------------------
+
+u64* World::allocate() {
     if (free_pages_.empty())
         return nullptr;
-    auto* const page = reinterpret_cast<u64*>(free_pages_.back());
+    u64* const page = free_pages_.back();
     free_pages_.pop_back();
     pages_.insert(page);
     // The zeroes are the crash kernel's stores: a unit may yet see what was there before.
@@ -290,43 +209,63 @@ void* World::allocate() {
 void World::release_page(void* page) {
     if (!pages_.erase(page))
         throw Violation(Invariant::access, "a page is freed that was not allocated");
-    if (read_by_hardware_.lower_bound({reinterpret_cast<u64>(page)}) !=
-        read_by_hardware_.lower_bound({reinterpret_cast<u64>(page) + page_size}))
-        throw Violation(Invariant::alive, "a table is freed that hardware reads");
-    free_pages_.push_back(static_cast<std::byte*>(page));
+    const Hpa first{reinterpret_cast<u64>(page)};
+    for (const auto& unit : units)
+        if (unit->reads(first, page_size))
+            throw Violation(Invariant::alive, "a table is freed that hardware reads");
+    free_pages_.push_back(static_cast<u64*>(page));
 }
 
-int World::new_did() {
-    for (u16 did = 1; did < description_.capabilities.domain_ids(); did++)
-        if (reserved.insert({did}).second)
-            return did;
-    return -1;
-}
-
-void World::forget(const std::function<void(Caches&)>& what) {
+void World::event(std::string what) {
     settle();
+    if (schedule)
+        schedule->point();
+    trace.push_back(std::move(what));
+}
+
+void World::forget(Unit& unit, const std::function<void(Caches&)>& what) {
     memory.drain(); // 6.8: implied
-    what(unit.caches());
-    check();
+    what(unit.hardware.caches());
+    check(unit);
+}
+
+void World::lock(bool& busy) {
+    while (busy) {
+        if (!schedule)
+            throw Violation(Invariant::access, "a lock is taken twice");
+        schedule->wait();
+    }
+    busy = true;
 }
 
 void World::about_to_write(const void* at, std::size_t size, bool once) {
     settle();
     const auto address = reinterpret_cast<u64>(at);
     const Hpa word{address & ~u64{7}};
-    if (memory.owner(word) == Owner::nobody)
+    switch (memory.owner(word)) {
+    case Owner::nobody:
         return; // the core's own variables
-    if (read_by_hardware_.contains(word) && (size != sizeof(u64) || address % 8 || !once))
+    case Owner::old_kernel:
+    case Owner::firmware:
+        throw Violation(Invariant::intact, fmt::format("a store to {:#x}", address));
+    case Owner::crash_kernel:
+        break;
+    }
+    const bool visible =
+        std::ranges::any_of(units, [=](const auto& unit) { return unit->read.contains(word); });
+    if (visible && (size != sizeof(u64) || address % sizeof(u64) || !once))
         throw Violation(Invariant::access,
                         fmt::format("a store of {} bytes, {}, to a table that hardware reads", size,
                                     once ? "once" : "plain"));
+    if (visible && schedule)
+        schedule->point();
     pending_ = {reinterpret_cast<u64*>(word.value), memory.load(word)};
 }
 
 void World::about_to_read(const void* at, std::size_t, bool) {
     settle();
-    const auto address = reinterpret_cast<u64>(at);
-    if (address - old_ram.value < old_ram_size)
+    const Owner owner = memory.owner({reinterpret_cast<u64>(at) & ~u64{7}});
+    if (owner == Owner::old_kernel || owner == Owner::firmware)
         throw Violation(Invariant::access, "old memory is read past vtd_read_oldmem()");
 }
 
@@ -338,96 +277,169 @@ void World::settle() {
         return;
     const Hpa at{reinterpret_cast<u64>(pending.word)};
     memory.stored(at, pending.before);
-    if (read_by_hardware_.contains(at)) {
-        trace.push_back(fmt::format("store {:#x} -> {:#x}", pending.before, *pending.word));
-        check();
+    bool told = false;
+    for (const auto& unit : units) {
+        if (!unit->read.contains(at))
+            continue;
+        if (!told)
+            trace.push_back(fmt::format("store at {:#x}: {:#x} -> {:#x}", at.value, pending.before,
+                                        *pending.word));
+        told = true;
+        check(*unit);
     }
 }
 
-// The invariants -------------------------------------------------------------------------------
+// The invariants ---------------------------------------------------------------------------------
 
 void World::broken(Invariant invariant, const Request& request, const std::string& what) const {
-    std::string text =
-        fmt::format("{:02x}:{:02x}.{:x} {} {:#x} {}", request.rid.bus(), request.rid.devfn() >> 3,
-                    request.rid.devfn() & 7, request.access == Access::read ? "reads" : "writes",
-                    request.iova.value, what);
+    std::string all = text(request) + " " + what;
     for (const std::string& step : trace)
-        text += "\n  " + step;
-    throw Violation(invariant, text);
+        all += "\n  " + step;
+    throw Violation(invariant, all);
 }
 
-// FRESH: once nobody uses an old domain any more, its id may be given away again, so nothing may be
-// kept of it, reachable or not.
-void World::forgotten(std::size_t domain) const {
-    for (std::size_t i = 0; i < devices_.size(); i++)
-        if (description_.devices[i].domain == domain && devices_[i].stage != Stage::released)
-            return;
-    const Did did = description_.domains[domain].did;
-    const auto of_it = [=](const auto& line) { return line.tag.did == did; };
-    if (std::ranges::any_of(unit.caches().pages, of_it) ||
-        std::ranges::any_of(unit.caches().walks, of_it))
-        throw Violation(
-            Invariant::fresh,
-            fmt::format("domain id {} is in the caches, and nobody uses it", did.value));
+// TAGS: an id tags what the caches hold of a domain until the last of its devices is released.
+bool World::lives(const Unit& unit, Did did) const {
+    for (const Tracked& dma : tracked_) {
+        const world::Device& device = description.devices[dma.device];
+        if (units[device.unit].get() != &unit || excused(dma))
+            continue;
+        if (requesters.at({device.unit, dma.request.rid}).stage == Stage::released)
+            continue;
+        if (dma.old && dma.old->did == did)
+            return true;
+    }
+    return false;
 }
 
-void World::judge(const Device& device, const Request& request, const std::set<Outcome>& outcomes,
-                  const Translation* old) const {
-    const auto mapped = device.mapped.find(request);
+int World::new_did(Unit& unit) {
+    for (u32 did = 1; did < unit.hardware.capabilities().domain_ids(); did++) {
+        const Did here{static_cast<u16>(did)};
+        if (!unit.used.insert(here).second)
+            continue;
+        if (lives(unit, here))
+            throw Violation(Invariant::tags,
+                            fmt::format("{}: domain id {} goes to a new domain, and the old one is "
+                                        "in use",
+                                        unit.name, did));
+        return static_cast<int>(did);
+    }
+    return -1;
+}
+
+// What may be blocked rather than alive.
+bool World::excused(const Tracked& dma) const {
+    return blocking || dma.damaged || dma.mixed ||
+           (failures_.allocation && chances.allocations >= failures_.allocation) ||
+           (failures_.old_read && chances.old_reads >= failures_.old_read);
+}
+
+void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const {
+    const Requester& who = requesters.at({index(unit), dma.request.rid});
+    const world::Device& device = description.devices[dma.device];
+    const Iova iova = dma.request.iova;
+    const bool dead = unit.core.state == TAKEOVER_DEAD; // either root table, for good
+    const bool held = who.stage == Stage::held;
+    const auto of_firmware = [&](const Translation& page) {
+        return device.reserved && memory.owner(world::target(page, iova)) == Owner::firmware;
+    };
+
     for (const Outcome& outcome : outcomes) {
-        const auto* page = std::get_if<Translation>(&outcome);
-        if (!page) {
-            if (device.stage == Stage::adopted && old)
-                broken(Invariant::alive, request,
-                       fmt::format("and may fault: {}", text(std::get<Fault>(outcome).reason)));
+        const bool as_damaged = dma.damaged && outcome == *dma.damaged;
+        if (const auto* fault = std::get_if<Fault>(&outcome)) {
+            if (!held || dead || !dma.old)
+                continue;
+            if (!excused(dma))
+                broken(Invariant::alive, dma.request,
+                       fmt::format("and may fault: {}", model::text(fault->reason)));
+            if (blocking && unit.closed && of_firmware(*dma.old) && !failures_.allocation)
+                broken(Invariant::alive, dma.request, "and may not get at its reserved memory");
+            const auto* expected = dma.damaged ? std::get_if<Fault>(&*dma.damaged) : nullptr;
+            if (unit.closed && fault->recorded && !(expected && expected->recorded) && !dma.mixed)
+                broken(
+                    Invariant::closed, dma.request,
+                    fmt::format("and its fault may be recorded: {}", model::text(fault->reason)));
             continue;
         }
-        const bool is_old = old && page->address == old->address && page->read == old->read &&
-                            page->write == old->write;
-        const bool is_new =
-            mapped != device.mapped.end() && page->address == mapped->second.address;
-        if (device.stage == Stage::released && !is_new)
-            broken(Invariant::fresh, request,
-                   fmt::format("and may reach {:#x}", page->address.value));
-        if (device.stage != Stage::released && memory.owner(page->address) == Owner::crash_kernel)
-            broken(Invariant::shield, request,
-                   fmt::format("and may reach {:#x}, the crash kernel's", page->address.value));
-        if (device.stage != Stage::released && !is_old)
-            broken(Invariant::alive, request,
-                   fmt::format("and may reach {:#x}", page->address.value));
+
+        const auto& page = std::get<Translation>(outcome);
+        const Hpa where = world::target(page, iova);
+        const std::string there = fmt::format("and may reach {:#x}", where.value);
+        if (who.stage == Stage::released && !dead) {
+            const auto mapped = who.mapped.find({iova.value & ~(page_size - 1)});
+            if (dma.request.pasid || mapped == who.mapped.end() ||
+                world::target(mapped->second, iova) != where)
+                broken(Invariant::fresh, dma.request, there);
+            continue;
+        }
+        if (memory.owner(where) == Owner::crash_kernel)
+            broken(Invariant::shield, dma.request, there + ", the crash kernel's");
+        // What firmware needs is let through beside all else.
+        const bool reserved = excused(dma) && of_firmware(page) && where.value == iova.value;
+        if (!(dma.old && same(page, *dma.old, iova)) && !as_damaged && !reserved && !dma.mixed)
+            broken(Invariant::alive, dma.request, there);
+        if (blocking && unit.closed && held && !reserved)
+            broken(Invariant::closed, dma.request, there);
     }
+}
+
+// FRESH: when nobody uses an old domain any more its id may be given away again, so that nothing
+// may be kept of it, reachable or not.
+void World::forgotten(const Unit& unit) const {
+    const auto gone = [&](const auto& line) {
+        const Did did = line.tag.did;
+        return !lives(unit, did) && std::ranges::any_of(tracked_, [&](const Tracked& dma) {
+            const std::size_t at = description.devices[dma.device].unit;
+            return units[at].get() == &unit && dma.old && dma.old->did == did && !excused(dma) &&
+                   requesters.at({at, dma.request.rid}).stage == Stage::released;
+        });
+    };
+    if (unit.core.state == TAKEOVER_DEAD)
+        return; // and no id goes to anybody
+    const Caches& caches = unit.hardware.caches();
+    for (const auto& line : caches.pages)
+        if (gone(line))
+            throw Violation(Invariant::fresh,
+                            fmt::format("{}: domain id {} is in the IOTLB, and nobody uses it",
+                                        unit.name, line.tag.did.value));
+    for (const auto& line : caches.walks)
+        if (gone(line))
+            throw Violation(Invariant::fresh,
+                            fmt::format("{}: domain id {} is in the paging-structure caches, and "
+                                        "nobody uses it",
+                                        unit.name, line.tag.did.value));
 }
 
 void World::check() {
-    checks++;
-    if (!unit.translates())
-        throw Violation(Invariant::on, "translation is off");
-    if (!unit.misuse.empty())
-        throw Violation(Invariant::access, unit.misuse.front());
+    for (const auto& unit : units)
+        check(*unit);
+}
+
+void World::check(Unit& unit) {
+    steps++;
+    if (!unit.hardware.translates())
+        throw Violation(Invariant::on, unit.name + ": translation is off");
+    if (!unit.hardware.misuse.empty())
+        throw Violation(Invariant::access, unit.name + ": " + unit.hardware.misuse.front());
 
     // To the end of what any of them brings into the caches.
-    std::vector<std::pair<const Device*, std::pair<Request, const Translation*>>> all;
-    for (const Device& device : devices_) {
-        for (const auto& [request, translation] : device.old)
-            all.push_back({&device, {request, &translation}});
-        for (const auto& [request, translation] : device.mapped)
-            if (std::ranges::none_of(device.old,
-                                     [&](const auto& old) { return old.first == request; }))
-                all.push_back({&device, {request, nullptr}});
-    }
-    read_by_hardware_.clear();
-    std::vector<Explored> found(all.size());
+    std::vector<std::pair<const Tracked*, Explored>> found;
+    for (const Tracked& dma : tracked_)
+        if (units[description.devices[dma.device].unit].get() == &unit)
+            found.emplace_back(&dma, Explored{});
+    unit.read.clear();
     std::size_t before;
     do {
-        before = unit.caches().size();
-        for (std::size_t i = 0; i < all.size(); i++) {
-            found[i] = unit.explore(all[i].second.first);
-            walks += found[i].walks;
-            read_by_hardware_.merge(found[i].read);
+        before = unit.hardware.caches().size();
+        for (auto& [dma, explored] : found) {
+            explored = unit.hardware.explore(dma->request);
+            walks += explored.walks;
+            unit.read.merge(explored.read);
         }
-    } while (unit.caches().size() != before);
-    for (std::size_t i = 0; i < all.size(); i++)
-        judge(*all[i].first, all[i].second.first, found[i].outcomes, all[i].second.second);
+    } while (unit.hardware.caches().size() != before);
+    for (const auto& [dma, explored] : found)
+        judge(unit, *dma, explored.outcomes);
+    forgotten(unit);
 }
 
 } // namespace vtd::harness

@@ -3,13 +3,14 @@
 // A machine whose kernel died, and what must hold of it. The takeover's C runs in it unchanged:
 // env.cpp lends it the model's units and memory, watch.cpp stops it before every access. At each
 // store that hardware could notice, each register access and each invalidation, all that may
-// become of every device's DMA is held against what it was before the crash.
+// become of every device's DMA is held against what the description of the old tables says.
 //
-// What is expected comes from the description that the old tables were built from, never from the
-// tables. The code under test is trusted with nothing.
+// What intel-iommu does around the takeover is crash_kernel.h's. The code under test is trusted
+// with nothing.
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -17,7 +18,10 @@
 #include <string>
 #include <vector>
 
+#include "harness/schedule.h"
 #include "model/unit.h"
+#include "world/builder.h"
+#include "world/description.h"
 
 extern "C" {
 #include "env.h"
@@ -26,14 +30,16 @@ extern "C" {
 
 // What env.h passes around by name only.
 struct device {
+    std::size_t unit;
     std::vector<vtd::model::Rid> rids;
 };
 
 namespace vtd::harness {
 
 using namespace vtd::model;
+using world::Description;
 
-// Names of design and README.
+// Names of design and README; "access" are rules of the boundary, the specification's among them.
 enum class Invariant { on, alive, shield, intact, fresh, tags, wary, closed, access };
 const char* name(Invariant invariant);
 
@@ -43,102 +49,115 @@ struct Violation : std::runtime_error {
     Invariant invariant;
 };
 
-// A page that a device of the dead kernel could reach.
-struct OldPage {
-    Iova iova;
-    Hpa page;
-    bool read = true, write = true;
+// What goes wrong on the way: the n-th of its kind, from 1 on; 0 is none of them.
+struct Failures {
+    unsigned allocation = 0; // there is no page
+    unsigned command = 0;    // a command to a unit never completes
+    unsigned old_read = 0;   // memory that cannot be read
 };
 
-// A domain of the dead kernel: nothing but its pages, or everything as it is.
-struct OldDomain {
-    Did did;
-    std::vector<OldPage> pages;
-    bool pass_through = false;
+// How often each could have gone wrong.
+struct Chances {
+    unsigned allocations{}, commands{}, old_reads{};
 };
 
-struct OldDevice {
-    std::vector<Rid> rids; // its own, then the aliases
-    std::size_t domain;    // index
-    bool ats = false;
-};
-
-// What the harness builds a machine from.
-struct Description {
-    Capabilities capabilities;
-    bool scalable = false;
-    unsigned aw = 2; // 48 bits
-    std::vector<OldDomain> domains;
-    std::vector<OldDevice> devices;
+// Of all worlds of a process.
+struct Totals {
+    unsigned long worlds{}, schedules{}, steps{}, walks{};
 };
 
 class World {
 public:
-    explicit World(const Description& description);
+    explicit World(const Description& description, Failures failures = {});
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
     static World& current();
+    static Totals totals;
 
-    // The steps of a crash kernel's driver.
-    void adopt(takeover_mode mode = TAKEOVER_ADOPT);
-    int install();
-    // A device's first dma_map: release, a domain of its own, one page in it.
-    void map(std::size_t device, Iova iova, Hpa page);
+    struct Unit {
+        Unit(const world::Unit& description, Memory& memory);
+        std::string name;
+        takeover_unit core{};
+        model::Unit hardware;
+        std::vector<unsigned long> adopted, confined;
+        std::set<Did> used; // domain ids that a new domain does not get
+        std::set<Hpa> read; // words that some walk of the last exploration looked at
+        bool reads(Hpa first, u64 size) const {
+            return read.lower_bound(first) != read.lower_bound(first + size);
+        }
+        bool busy = false; // the driver's lock
+        bool registers_busy = false;
+        bool closed = false; // its root table is ours for good
+    };
+    Unit& unit(const takeover_unit* core);
 
-    // Counts for the reader.
-    unsigned long checks{}, walks{};
+    // Where a requester id stands.
+    enum class Stage { held, releasing, released };
+    struct Requester {
+        Stage stage = Stage::held;
+        std::map<Iova, Translation> mapped{}; // by its driver, pages of 4 KiB
+    };
 
-    takeover_unit core{};
-    Unit unit;
+    const Description description;
     Memory memory;
+    std::vector<std::unique_ptr<Unit>> units;
+    std::vector<::device> devices;
+    std::map<std::pair<std::size_t, Rid>, Requester> requesters;
+    bool blocking = false;          // the policy is to adopt nothing
+    Schedule* schedule = nullptr;   // if tasks run by turns
+    std::vector<std::string> log;   // what the code said
+    std::vector<std::string> trace; // what it did, for a violation's report
+    Chances chances;
+    unsigned long steps{}, walks{};
 
-    // env.cpp
+    // What has just been done shows from now on. `what` joins the trace.
+    void event(std::string what);
     void settle();
     void check();
-    void forget(const std::function<void(Caches&)>& what);
-    void* allocate();
+    void check(Unit& unit);
+
+    // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
+    u64* allocate();
     void release_page(void* page);
-    int new_did();
-    std::set<Did> reserved;
-    std::vector<std::string> log;
-    std::vector<std::string> trace; // what the code did, for a violation's report
+    bool allocation_fails() { return ++chances.allocations == failures_.allocation; }
+    bool command_fails() { return ++chances.commands == failures_.command; }
+    bool old_read_fails() { return ++chances.old_reads == failures_.old_read; }
+
+    void forget(Unit& unit, const std::function<void(Caches&)>& what);
+    void lock(bool& busy);
+    int new_did(Unit& unit);
+    bool lives(const Unit& unit, Did did) const;
 
     // watch.cpp
     void about_to_write(const void* at, std::size_t size, bool once);
     void about_to_read(const void* at, std::size_t size, bool once);
 
 private:
-    enum class Stage { adopted, releasing, released };
-    struct Device {
-        ::device dev;
-        std::vector<std::pair<Request, Translation>> old;
-        Stage stage = Stage::adopted;
-        std::map<Request, Translation> mapped;
+    // Requests of before the crash, and all that may become of them now.
+    struct Tracked {
+        std::size_t device;
+        Request request;
+        std::optional<Translation> old;   // by the description
+        std::optional<Outcome> damaged{}; // by the damaged tables, if that differs
+        // What the caches hold for it they hold for damaged entries, too: the domain id is theirs.
+        bool mixed = false;
     };
 
-    void build(const Description& description);
-    Hpa old_table();
-    Hpa build_pages(const OldDomain& domain);
-    void put(Hpa table, unsigned levels, Iova iova, u64 leaf);
-    void enter(const OldDevice& device);
-    void forgotten(std::size_t domain) const;
-    void judge(const Device& device, const Request& request, const std::set<Outcome>& outcomes,
-               const Translation* old) const;
+    void track();
+    void judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const;
+    void forgotten(const Unit& unit) const;
+    bool excused(const Tracked& dma) const;
     [[noreturn]] void broken(Invariant invariant, const Request& request,
                              const std::string& what) const;
+    std::size_t index(const Unit& unit) const;
 
-    Description description_;
-    Hpa next_table_;
-    Hpa context_of_bus_[256][2]{};
-    std::vector<Hpa> tops_;
-    std::vector<Device> devices_;
-    std::unique_ptr<std::byte[], void (*)(void*)> arena_;
-    std::vector<std::byte*> free_pages_;
+    Failures failures_;
+    world::Builder builder_;
+    std::vector<Tracked> tracked_;
+    std::vector<u64*> free_pages_;
     std::set<const void*> pages_;
-    std::set<Hpa> read_by_hardware_;
-    std::vector<unsigned long> adopted_, confined_;
 
     struct Pending {
         u64* word = nullptr;

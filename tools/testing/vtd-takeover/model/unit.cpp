@@ -191,6 +191,7 @@ void Unit::complete() {
     if (!now || !completes(now))
         return;
     pending_ = 0;
+    moves_++;
     if (now & command::srtp) {
         roots_ = {rtaddr_};
         status_ |= command::srtp;
@@ -258,6 +259,7 @@ void Unit::run_queue() {
             fsts_ |= fault_status::iqe;
             return;
         }
+        moves_++;
         iqh_ = (iqh_ + size) % bytes;
     }
 }

@@ -64,6 +64,9 @@ public:
     // 7.2.1: records a fault that is to be recorded; a full set of records overflows.
     void record(const Request& request, Fault fault);
 
+    // How often it has changed its state by itself, when commands or descriptors completed.
+    unsigned long moves() const { return moves_; }
+
     // How it behaves: commands that never complete, a queue that does not move (a device-TLB
     // that does not answer, 6.5.2.8).
     std::function<bool(u32 bit)> completes = [](u32) { return true; };
@@ -95,6 +98,7 @@ private:
     u32 iqh_{}, iqt_{}, fsts_{}, fectl_{};
     std::vector<FaultRecord> faults_;
     unsigned next_fault_{};
+    unsigned long moves_{};
 };
 
 } // namespace vtd::model

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// See crash_kernel.h.
+
+#include "harness/crash_kernel.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include <fmt/format.h>
+
+namespace vtd::harness {
+
+namespace {
+
+class Locked {
+public:
+    Locked(World& world, World::Unit& unit) : unit_(unit) { world.lock(unit.busy); }
+    ~Locked() { unit_.busy = false; }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+
+private:
+    World::Unit& unit_;
+};
+
+// The widest second-stage table that a unit walks.
+unsigned widest(const Capabilities& can) {
+    for (unsigned aw = 3; aw; aw--)
+        if (can.walks(aw))
+            return aw;
+    return 2;
+}
+
+} // namespace
+
+void CrashKernel::learn() {
+    [[maybe_unused]] const int ret = takeover_oldmem_learn(world::core_header.value);
+    world_.settle();
+}
+
+void CrashKernel::snapshot(std::size_t unit) {
+    takeover_snapshot(&world_.units[unit]->core);
+    world_.settle();
+}
+
+void CrashKernel::adopt(std::size_t unit, takeover_mode mode) {
+    world_.blocking = mode == TAKEOVER_BLOCK;
+    takeover_adopt(&world_.units[unit]->core, world_.allocate(), mode);
+    world_.settle();
+    world_.check();
+}
+
+int CrashKernel::install(std::size_t unit) {
+    World::Unit& here = *world_.units[unit];
+    const int ret = takeover_install(&here.core);
+    world_.settle();
+    here.closed = !ret;
+    world_.check();
+    return ret;
+}
+
+void CrashKernel::boot(takeover_mode mode) {
+    learn();
+    for (std::size_t unit = 0; unit < world_.units.size(); unit++)
+        snapshot(unit);
+    for (std::size_t unit = 0; unit < world_.units.size(); unit++)
+        adopt(unit, mode);
+    for (std::size_t unit = 0; unit < world_.units.size(); unit++)
+        install(unit);
+}
+
+void CrashKernel::release(std::size_t index) {
+    ::device& device = world_.devices[index];
+    World::Unit& unit = *world_.units[device.unit];
+    const Locked held(world_, unit);
+
+    world_.trace.push_back(fmt::format("release of device {}", index));
+    for (const Rid rid : device.rids) {
+        auto& stage = world_.requesters.at({device.unit, rid}).stage;
+        if (stage == World::Stage::held)
+            stage = World::Stage::releasing;
+    }
+    takeover_release_device(&unit.core, &device);
+    world_.settle();
+    for (const Rid rid : device.rids)
+        world_.requesters.at({device.unit, rid}).stage = World::Stage::released;
+    world_.check(unit);
+}
+
+// Devices that share a requester id are one group, and groups have one domain.
+CrashKernel::Domain& CrashKernel::domain_of(std::size_t index) {
+    const auto& all = world_.description.devices;
+    std::vector<bool> group(all.size());
+    group[index] = true;
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (std::size_t i = 0; i < all.size(); i++)
+            for (std::size_t j = 0; j < all.size() && !group[i]; j++)
+                if (group[j] && all[i].unit == all[j].unit &&
+                    std::ranges::find_first_of(all[i].rids, all[j].rids) != all[i].rids.end())
+                    group[i] = grown = true;
+    }
+    for (auto& [device, domain] : domains_)
+        if (group[device])
+            return domain;
+
+    World::Unit& unit = *world_.units[all[index].unit];
+    const int did = world_.new_did(unit);
+    assert(did > 0);
+    const Capabilities& can = unit.hardware.capabilities();
+    Domain made{.did = {static_cast<u16>(did)},
+                .top = table(),
+                .first_stage = unit.core.scalable && can.first_stage(),
+                .directory = nullptr,
+                .pages = {}};
+    domains_.emplace_back(index, made);
+    return domains_.back().second;
+}
+
+// What the driver writes reaches the unit before the next thing is done.
+void CrashKernel::write(u64* at, u64 value) {
+    const u64 before = *at;
+    *at = value;
+    const Hpa word{reinterpret_cast<u64>(at)};
+    world_.memory.stored(word, before);
+    world_.memory.flush(word, sizeof(u64));
+    world_.memory.drain();
+}
+
+u64* CrashKernel::table() {
+    u64* const words = world_.allocate();
+    assert(words);
+    world_.memory.flush({reinterpret_cast<u64>(words)}, page_size);
+    world_.memory.drain();
+    return words;
+}
+
+void CrashKernel::put(Domain& domain, unsigned levels, Iova iova, Hpa page) {
+    // Read and write of a second stage are present and writable of a first one; that one's tables
+    // have to be a user's, too.
+    const u64 bits = domain.first_stage ? first_stage::p.make(1) | first_stage::rw.make(1) |
+                                              first_stage::us.make(1)
+                                        : second_stage::r.make(1) | second_stage::w.make(1);
+    u64* at = domain.top;
+    for (unsigned level = levels; level > 1; level--) {
+        u64* const slot = &at[iova.value >> level_shift(level) & 511];
+        if (!*slot)
+            write(slot, reinterpret_cast<u64>(table()) | bits);
+        at = reinterpret_cast<u64*>(*slot & second_stage::address.mask());
+    }
+    write(&at[iova.value >> page_bits & 511], page.value | bits);
+    domain.pages[iova] = {page, page_bits, true, true, domain.did};
+}
+
+void CrashKernel::enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw) {
+    if (takeover_own_table(&unit.core, rid.value)) {
+        world_.settle();
+        return; // the device stays blocked
+    }
+    world_.settle();
+    u64* entry = takeover_context_entry(&unit.core, rid.value);
+    world_.settle();
+    if (!entry) { // no table yet: the driver's own
+        u64* const word = takeover_root_word(&unit.core, rid.value);
+        world_.settle();
+        write(word, reinterpret_cast<u64>(table()) | present.make(1));
+        entry = takeover_context_entry(&unit.core, rid.value);
+        world_.settle();
+    }
+    if (*entry & present.mask())
+        return; // a device that shares the id was here
+    if (unit.core.scalable) {
+        write(&entry[1], 0);
+        write(&entry[0], reinterpret_cast<u64>(domain.directory) | present.make(1));
+    } else {
+        write(&entry[1], context::did.make(domain.did.value) | context::aw.make(aw));
+        write(&entry[0], reinterpret_cast<u64>(domain.top) | present.make(1));
+    }
+    // 6.1: what was not present may be cached.
+    if (unit.hardware.capabilities().caching_mode()) {
+        unit.hardware.caches().forget_contexts({0}, rid, 0, unit.core.scalable);
+        unit.hardware.caches().forget_pages({0});
+    }
+}
+
+void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
+    ::device& device = world_.devices[index];
+    World::Unit& unit = *world_.units[device.unit];
+    const Locked held(world_, unit);
+    const unsigned aw = widest(unit.hardware.capabilities());
+
+    world_.trace.push_back(fmt::format("device {} maps {:#x}", index, iova.value));
+    Domain& domain = domain_of(index);
+    put(domain, domain.first_stage ? 4 : aw + aw_levels, iova, page);
+    if (unit.core.scalable && !domain.directory) {
+        u64* const entries = table();
+        domain.directory = table();
+        write(&domain.directory[0], reinterpret_cast<u64>(entries) | present.make(1));
+        using namespace pasid_entry;
+        write(&entries[1], did.make(domain.did.value));
+        if (domain.first_stage)
+            write(&entries[2], reinterpret_cast<u64>(domain.top));
+        write(&entries[0],
+              (domain.first_stage ? 0 : reinterpret_cast<u64>(domain.top)) |
+                  pgtt.make(static_cast<u64>(domain.first_stage ? Pgtt::first : Pgtt::second)) |
+                  pasid_entry::aw.make(aw) | present.make(1));
+    }
+    for (const Rid rid : device.rids)
+        world_.requesters.at({device.unit, rid}).mapped = domain.pages;
+    for (auto& [rid, who] : world_.requesters) // of the group
+        if (rid.first == device.unit && !who.mapped.empty() &&
+            who.mapped.begin()->second.did == domain.did)
+            who.mapped = domain.pages;
+    for (const Rid rid : device.rids) {
+        enter(unit, domain, rid, aw);
+        world_.check(unit);
+    }
+}
+
+void CrashKernel::map(std::size_t device, Iova iova, Hpa page) {
+    release(device);
+    fill(device, iova, page);
+}
+
+} // namespace vtd::harness

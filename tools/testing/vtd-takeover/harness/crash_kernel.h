@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What intel-iommu does around the takeover, in the order that it does it: probing of units, a
+// device's first dma_map in two steps, each under the unit's lock. It is not under test, and has
+// no fault of its own to be found.
+
+#pragma once
+
+#include "harness/world.h"
+
+namespace vtd::harness {
+
+class CrashKernel {
+public:
+    explicit CrashKernel(World& world) : world_(world) {}
+
+    // Early boot: registers are read, the tables prepared, the units pointed at them.
+    void boot(takeover_mode mode = TAKEOVER_ADOPT);
+    void learn();
+    void snapshot(std::size_t unit);
+    void adopt(std::size_t unit, takeover_mode mode = TAKEOVER_ADOPT);
+    int install(std::size_t unit);
+
+    // A device's first dma_map: the old mappings end, then the device's group has a domain of its
+    // own with one page in it.
+    void release(std::size_t device);
+    void fill(std::size_t device, Iova iova, Hpa page);
+    void map(std::size_t device, Iova iova = {0x1000}, Hpa page = default_page);
+
+    static constexpr Hpa default_page{world::crash_memory.value + world::crash_memory_size};
+
+private:
+    struct Domain {
+        Did did;
+        u64* top;
+        bool first_stage;
+        u64* directory; // scalable mode
+        std::map<Iova, Translation> pages;
+    };
+
+    Domain& domain_of(std::size_t device);
+    void put(Domain& domain, unsigned levels, Iova iova, Hpa page);
+    void enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw);
+    u64* table();
+    void write(u64* at, u64 value);
+
+    World& world_;
+    std::vector<std::pair<std::size_t, Domain>> domains_; // of a device, for all of its group
+};
+
+} // namespace vtd::harness

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Processors that do things at the same time: first mappings of two devices, on one unit and on
+// two, and a unit that is taken over late while another one serves a driver. Each pair with every
+// schedule of up to two changes from one to the other.
+
+#include <gtest/gtest.h>
+
+#include "harness/crash_kernel.h"
+#include "tests/worlds.h"
+
+namespace {
+
+using namespace vtd::harness;
+
+constexpr unsigned bound = 2;
+
+// A device of its own page on each of two units, of one page of ids each.
+Description two_units(const Variant& variant) {
+    return {
+        .units = {{capabilities(variant), variant.scalable},
+                  {capabilities(variant), variant.scalable}},
+        .domains = {{.did = {1}, .pages = {{{0x1000}, target_page(0)}}},
+                    {.did = {2}, .pages = {{{0x1000}, target_page(1)}}}},
+        .devices = {{.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 0},
+                    {.unit = 1, .rids = {Rid::of(0x80, 1, 0)}, .domain = 1}},
+    };
+}
+
+Description one_unit(const Variant& variant) {
+    Description description = two_units(variant);
+    description.units.pop_back();
+    description.devices[1].unit = 0;
+    description.devices[1].rids = {Rid::of(0, 2, 0)};
+    return description;
+}
+
+using Tasks = std::function<std::vector<std::function<void()>>(CrashKernel&)>;
+
+void race(const Description& description, const std::function<void(CrashKernel&)>& before,
+          const Tasks& tasks) {
+    const unsigned long runs = Schedule::all(bound, [&](Schedule& schedule) {
+        World world(description);
+        CrashKernel kernel(world);
+        before(kernel);
+        world.schedule = &schedule;
+        schedule.run(tasks(kernel));
+        world.schedule = nullptr;
+        world.check();
+        World::totals.schedules++;
+        return schedule.points();
+    });
+    EXPECT_GT(runs, 50U);
+}
+
+class Races : public testing::TestWithParam<unsigned> {
+protected:
+    // The odd ones out: legacy and scalable, neither coherent nor with a cache for what is not
+    // there; then both at once, which only virtual units are.
+    static Variant variant() {
+        return {(GetParam() & 1) != 0, (GetParam() & 2) != 0, false, (GetParam() & 2) != 0, false};
+    }
+    static std::vector<std::function<void()>> both_map(CrashKernel& kernel) {
+        return {[&] { kernel.map(0); }, [&] { kernel.map(1); }};
+    }
+};
+
+TEST_P(Races, OfTwoDevices) {
+    race(
+        one_unit(variant()), [](CrashKernel& kernel) { kernel.boot(); }, both_map);
+}
+
+TEST_P(Races, OfTwoBlockedDevices) {
+    race(
+        one_unit(variant()), [](CrashKernel& kernel) { kernel.boot(TAKEOVER_BLOCK); }, both_map);
+}
+
+TEST_P(Races, OfDevicesOfTwoUnits) {
+    race(
+        two_units(variant()), [](CrashKernel& kernel) { kernel.boot(); }, both_map);
+}
+
+TEST_P(Races, OfBlockedDevicesOfTwoUnits) {
+    race(
+        two_units(variant()), [](CrashKernel& kernel) { kernel.boot(TAKEOVER_BLOCK); }, both_map);
+}
+
+TEST_P(Races, OfAUnitThatComesLate) {
+    for (const takeover_mode mode : {TAKEOVER_ADOPT, TAKEOVER_BLOCK})
+        race(
+            two_units(variant()),
+            [=](CrashKernel& kernel) {
+                kernel.learn();
+                kernel.snapshot(0);
+                kernel.adopt(0, mode);
+                kernel.install(0);
+            },
+            [=](CrashKernel& kernel) -> std::vector<std::function<void()>> {
+                return {[&kernel] { kernel.map(0); },
+                        [&kernel, mode] {
+                            kernel.snapshot(1);
+                            kernel.adopt(1, mode);
+                            kernel.install(1);
+                        }};
+            });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Races, testing::Range(0U, 4U));
+
+} // namespace

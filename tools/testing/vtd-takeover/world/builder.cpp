@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// See builder.h.
+
+#include "world/builder.h"
+
+#include <cassert>
+#include <cstring>
+#include <elf.h>
+
+namespace vtd::world {
+
+namespace {
+
+constexpr u64 word_size = sizeof(u64);
+
+constexpr u64 second_bits(const Page& page) {
+    return second_stage::r.make(page.read) | second_stage::w.make(page.write) |
+           second_stage::ps.make(page.bits > page_bits);
+}
+constexpr u64 first_bits(const Page& page) {
+    return first_stage::p.make(1) | first_stage::rw.make(page.write) | first_stage::us.make(1) |
+           first_stage::accessed.make(1) | first_stage::dirty.make(1) |
+           first_stage::ps.make(page.bits > page_bits);
+}
+constexpr u64 second_above = second_stage::r.make(1) | second_stage::w.make(1);
+constexpr u64 first_above = first_stage::p.make(1) | first_stage::rw.make(1) |
+                            first_stage::us.make(1) | first_stage::accessed.make(1);
+
+constexpr unsigned level_of(unsigned bits) { return (bits - page_bits) / level_bits + 1; }
+
+} // namespace
+
+Builder::Builder(const Description& description, Memory& memory)
+    : description_(description), memory_(memory) {
+    for (const Unit& unit : description.units) {
+        const auto ttm = unit.scalable ? rtaddr::Ttm::scalable : rtaddr::Ttm::legacy;
+        rtaddr.push_back(table().value | rtaddr::ttm.make(static_cast<u64>(ttm)));
+    }
+    for (const Domain& domain : description.domains) {
+        const bool nested = domain.paging == Paging::nested;
+        tables_.push_back(nested || domain.paging == Paging::first ? first_stage(domain, nested)
+                                                                   : second_stage(domain));
+    }
+    for (const Device& device : description.devices)
+        enter(device, ways_.emplace_back());
+    core_header();
+}
+
+Hpa Builder::table(u64 size) {
+    const Hpa here = next_;
+    next_ = here + size;
+    assert(next_ < first_target);
+    return here;
+}
+
+// Returns where the leaf lies.
+Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above) {
+    Hpa at = top;
+    for (unsigned level = levels;; level--) {
+        const Hpa slot = at + (page.iova.value >> level_shift(level) & 511) * word_size;
+        if (level == level_of(page.bits)) {
+            memory_.store(slot, page.to.value | leaf);
+            return slot;
+        }
+        if (!memory_.load(slot))
+            memory_.store(slot, table().value | above);
+        at = {memory_.load(slot) & model::second_stage::address.mask()};
+    }
+}
+
+Builder::Tables Builder::second_stage(const Domain& domain) {
+    Tables tables{.second = table(), .first = {}, .leaf = {}};
+    if (domain.paging == Paging::pass_through)
+        return tables;
+    for (const Page& page : domain.pages) {
+        const Hpa leaf = put(tables.second, domain.levels, page, second_bits(page), second_above);
+        if (!tables.leaf.value)
+            tables.leaf = leaf;
+    }
+    return tables;
+}
+
+// The second stage of a nested pair lets a guest have all of the old memory where it is.
+Builder::Tables Builder::first_stage(const Domain& domain, bool nested) {
+    Tables tables{.second = {}, .first = table(), .leaf = {}};
+    for (const Page& page : domain.pages) {
+        const Hpa leaf = put(tables.first, domain.levels, page, first_bits(page), first_above);
+        if (!tables.leaf.value)
+            tables.leaf = leaf;
+    }
+    if (nested) {
+        tables.second = table();
+        for (u64 at = 0; at < old_memory_size; at += page_size) {
+            const Page page{{(old_memory + at).value}, old_memory + at};
+            put(tables.second, domain.levels, page, second_bits(page), second_above);
+        }
+    }
+    return tables;
+}
+
+void Builder::pasid_entry(Hpa at, const Domain& domain, const Tables& tables) {
+    using namespace model::pasid_entry;
+    constexpr Pgtt types[] = {Pgtt::second, Pgtt::first, Pgtt::nested, Pgtt::pass_through};
+    const Pgtt type = types[static_cast<std::size_t>(domain.paging)];
+    memory_.store(at + word_size, did.make(domain.did.value));
+    if (type == Pgtt::first || type == Pgtt::nested)
+        memory_.store(at + 2 * word_size, tables.first.value | fspm.make(domain.levels == 5));
+    memory_.store(at, tables.second.value | aw.make(domain.levels - aw_levels) |
+                          pgtt.make(static_cast<u64>(type)) | present.make(1));
+}
+
+Hpa Builder::directory(const Device& device, Way& way) {
+    // As large as 20 bits of PASID ask for, so that the context entry need not say how large.
+    constexpr u64 size = (u64{1} << 20) / pasid_entry::per_table * word_size;
+    const Hpa directory = table(size);
+    const auto entry = [&](Pasid pasid) {
+        const Hpa slot = directory + pasid.value / pasid_entry::per_table * word_size;
+        if (!memory_.load(slot))
+            memory_.store(slot, table().value | present.make(1));
+        return Hpa{memory_.load(slot) & pasid_directory::smptblptr.mask()} +
+               pasid.value % pasid_entry::per_table * pasid_entry::words * word_size;
+    };
+    way.directory = directory;
+    way.pasid = entry({0});
+    way.paging = tables_[device.domain].leaf;
+    pasid_entry(way.pasid, description_.domains[device.domain], tables_[device.domain]);
+    for (const Stream& stream : device.streams)
+        pasid_entry(entry(stream.pasid), description_.domains[stream.domain],
+                    tables_[stream.domain]);
+    return directory;
+}
+
+void Builder::enter(const Device& device, Way& way) {
+    const bool scalable = description_.units[device.unit].scalable;
+    const Domain& domain = description_.domains[device.domain];
+    const Hpa top{rtaddr::address.mask() & rtaddr[device.unit]};
+    const Hpa behind = scalable ? directory(device, way) : tables_[device.domain].second;
+
+    for (const Rid rid : device.rids) {
+        const unsigned half = scalable ? rid.devfn() >> 7 : 0;
+        const Hpa slot = top + rid.bus() * root::words * word_size + half * word_size;
+        if (!memory_.load(slot))
+            memory_.store(slot, table().value | present.make(1));
+        const Hpa contexts{memory_.load(slot) & root::ctp.mask()};
+        const Hpa entry = scalable ? contexts + (rid.devfn() & 0x7f) * sm_context::words * word_size
+                                   : contexts + rid.devfn() * context::words * word_size;
+        if (!way.root.value) {
+            way.root = slot;
+            way.context = entry;
+        }
+        if (scalable) {
+            constexpr u64 largest = 7;
+            memory_.store(entry, behind.value | sm_context::pdts.make(largest) |
+                                     sm_context::dte.make(device.ats) |
+                                     sm_context::paside.make(!device.streams.empty()) |
+                                     present.make(1));
+            continue;
+        }
+        using context::Tt;
+        const Tt type = domain.paging == Paging::pass_through ? Tt::pass_through
+                        : device.ats                          ? Tt::all
+                                                              : Tt::untranslated;
+        way.paging = tables_[device.domain].leaf;
+        memory_.store(entry + word_size, context::did.make(domain.did.value) |
+                                             context::aw.make(domain.levels - aw_levels));
+        memory_.store(entry,
+                      behind.value | context::tt.make(static_cast<u64>(type)) | present.make(1));
+    }
+}
+
+// The map of the old RAM, as kexec leaves it for the dump.
+void Builder::core_header() {
+    struct {
+        Elf64_Ehdr head;
+        Elf64_Phdr ram;
+    } header{};
+    std::memcpy(header.head.e_ident, ELFMAG, SELFMAG);
+    header.head.e_ident[EI_CLASS] = ELFCLASS64;
+    header.head.e_type = ET_CORE;
+    header.head.e_phoff = sizeof(header.head);
+    header.head.e_phentsize = sizeof(header.ram);
+    header.head.e_phnum = 1;
+    header.ram.p_type = PT_LOAD;
+    header.ram.p_paddr = old_memory.value;
+    header.ram.p_memsz = old_memory_size;
+    u64 words[sizeof(header) / word_size];
+    std::memcpy(words, &header, sizeof(header));
+    for (std::size_t i = 0; i < std::size(words); i++)
+        memory_.store(world::core_header + i * word_size, words[i]);
+    memory_.flush(old_memory, old_memory_size);
+    memory_.drain();
+}
+
+void Builder::damage() {
+    for (const Damage& damage : description_.damage) {
+        const Way& way = ways_[damage.device];
+        if (damage.where == Damage::Where::rtaddr) {
+            u64& value = rtaddr[description_.devices[damage.device].unit];
+            value = (value & damage.keep) | damage.put;
+            continue;
+        }
+        const Hpa places[] = {{}, way.root, way.context, way.directory, way.pasid, way.paging};
+        const Hpa place = places[static_cast<std::size_t>(damage.where)];
+        if (!place.value)
+            continue; // no such table on this way
+        const Hpa word = place + damage.word * word_size;
+        memory_.store(word, (memory_.load(word) & damage.keep) | damage.put);
+    }
+    memory_.flush(old_memory, old_memory_size);
+    memory_.drain();
+}
+
+} // namespace vtd::world

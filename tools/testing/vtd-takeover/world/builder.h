@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The tables of a dead kernel, made from a description, in the memory that was its own; and the
+// words in them that the description damages.
+
+#pragma once
+
+#include <map>
+
+#include "model/memory.h"
+#include "world/description.h"
+
+namespace vtd::world {
+
+class Builder {
+public:
+    Builder(const Description& description, Memory& memory);
+
+    // Changes the words that are to be damaged; nobody invalidates anything.
+    void damage();
+
+    std::vector<u64> rtaddr; // of each unit
+
+private:
+    struct Tables { // of a domain
+        Hpa second, first, leaf;
+    };
+    struct Way { // where the words begin that lead to a device's pages
+        Hpa root, context, directory, pasid, paging;
+    };
+
+    Hpa table(u64 size = page_size);
+    Hpa put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above);
+    Tables second_stage(const Domain& domain);
+    Tables first_stage(const Domain& domain, bool nested);
+    void pasid_entry(Hpa at, const Domain& domain, const Tables& tables);
+    Hpa directory(const Device& device, Way& way);
+    void enter(const Device& device, Way& way);
+    void core_header();
+
+    const Description& description_;
+    Memory& memory_;
+    Hpa next_ = old_memory;
+    std::vector<Tables> tables_;
+    std::vector<Way> ways_;
+};
+
+} // namespace vtd::world

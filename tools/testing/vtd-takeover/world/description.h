@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What is known of a machine whose kernel died: its units, the domains that the kernel had made,
+// which device was in which. The old tables are built from this, and what must hold of DMA is read
+// off it, never off the tables.
+
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/capabilities.h"
+#include "model/translation.h"
+
+namespace vtd::world {
+
+using namespace vtd::model;
+
+// Where things lie. The crash kernel's own memory is the process's, from crash_memory on.
+inline constexpr Hpa old_memory{0x100000000};
+inline constexpr u64 old_memory_size = 64 << 20;
+inline constexpr Hpa core_header{old_memory.value + old_memory_size - 0x10000};
+inline constexpr Hpa first_target{old_memory.value + (32 << 20)}; // pages of devices from here on
+inline constexpr Hpa firmware_memory{0x7f000000};
+inline constexpr u64 firmware_size = 1 << 20;
+inline constexpr u64 firmware_reserved = 2 * page_size; // of it, for each device that has some
+inline constexpr Hpa registers{0xfed90000};             // no memory there
+inline constexpr Hpa crash_memory{0x200000000};
+inline constexpr u64 crash_memory_size = 8 << 20;
+
+// Which tables a domain has.
+enum class Paging { second, first, nested, pass_through };
+
+struct Page {
+    Iova iova;
+    Hpa to;
+    unsigned bits = page_bits;
+    bool read = true, write = true;
+};
+
+struct Domain {
+    Did did;
+    Paging paging = Paging::second;
+    unsigned levels = 4;
+    std::vector<Page> pages{};
+};
+
+// Requests with a PASID of a device.
+struct Stream {
+    Pasid pasid;
+    std::size_t domain;
+};
+
+struct Device {
+    std::size_t unit;
+    std::vector<Rid> rids; // its own, then its aliases
+    std::size_t domain;
+    bool ats = false;
+    std::vector<Stream> streams{};
+    bool reserved = false; // firmware needs firmware_memory for it (RMRR, 8.4)
+};
+
+struct Unit {
+    Capabilities capabilities;
+    bool scalable = false;
+};
+
+// A word of an old table that no kernel has written.
+struct Damage {
+    enum class Where { rtaddr, root, context, directory, pasid, paging } where;
+    std::size_t device; // on whose way it is
+    unsigned word = 0;
+    u64 keep = 0, put = 0; // (word & keep) | put
+};
+
+struct Description {
+    std::vector<Unit> units;
+    std::vector<Domain> domains;
+    std::vector<Device> devices;
+    std::vector<Damage> damage{};
+};
+
+std::ostream& operator<<(std::ostream& out, const Description& description);
+
+// What a device of the dead kernel did. What the description says of it.
+struct Dma {
+    std::size_t device;
+    Request request;
+    std::optional<Translation> old; // nothing: it faulted
+};
+
+// Reads and writes of both ends of each page, and beside it, under all requester ids.
+std::vector<Dma> dma_in_flight(const Description& description);
+
+// Where exactly a request gets to.
+inline Hpa target(const Translation& found, Iova iova) {
+    return found.address + (iova.value & ((u64{1} << found.page_bits) - 1));
+}
+
+} // namespace vtd::world
