@@ -251,8 +251,8 @@ void World::about_to_write(const void* at, std::size_t size, bool once) {
     case Owner::crash_kernel:
         break;
     }
-    const bool visible =
-        std::ranges::any_of(units, [=](const auto& unit) { return unit->read.contains(word); });
+    const bool visible = std::ranges::any_of(
+        units, [=](const auto& unit) { return unit->reads(word, sizeof(u64)); });
     if (visible && (size != sizeof(u64) || address % sizeof(u64) || !once))
         throw Violation(Invariant::access,
                         fmt::format("a store of {} bytes, {}, to a table that hardware reads", size,
@@ -279,7 +279,7 @@ void World::settle() {
     memory.stored(at, pending.before);
     bool told = false;
     for (const auto& unit : units) {
-        if (!unit->read.contains(at))
+        if (!unit->reads(at, sizeof(u64)))
             continue;
         if (!told)
             trace.push_back(fmt::format("store at {:#x}: {:#x} -> {:#x}", at.value, pending.before,
@@ -322,6 +322,7 @@ int World::new_did(Unit& unit) {
                             fmt::format("{}: domain id {} goes to a new domain, and the old one is "
                                         "in use",
                                         unit.name, did));
+        unit.given.insert(here);
         return static_cast<int>(did);
     }
     return -1;
@@ -388,11 +389,13 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
 void World::forgotten(const Unit& unit) const {
     const auto gone = [&](const auto& line) {
         const Did did = line.tag.did;
-        return !lives(unit, did) && std::ranges::any_of(tracked_, [&](const Tracked& dma) {
-            const std::size_t at = description.devices[dma.device].unit;
-            return units[at].get() == &unit && dma.old && dma.old->did == did && !excused(dma) &&
-                   requesters.at({at, dma.request.rid}).stage == Stage::released;
-        });
+        return !unit.given.contains(did) && !lives(unit, did) &&
+               std::ranges::any_of(tracked_, [&](const Tracked& dma) {
+                   const std::size_t at = description.devices[dma.device].unit;
+                   return units[at].get() == &unit && dma.old && dma.old->did == did &&
+                          !excused(dma) &&
+                          requesters.at({at, dma.request.rid}).stage == Stage::released;
+               });
     };
     if (unit.core.state == TAKEOVER_DEAD)
         return; // and no id goes to anybody
@@ -434,9 +437,12 @@ void World::check(Unit& unit) {
         for (auto& [dma, explored] : found) {
             explored = unit.hardware.explore(dma->request);
             walks += explored.walks;
-            unit.read.merge(explored.read);
+            unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
         }
     } while (unit.hardware.caches().size() != before);
+    std::ranges::sort(unit.read);
+    const auto rest = std::ranges::unique(unit.read);
+    unit.read.erase(rest.begin(), rest.end());
     for (const auto& [dma, explored] : found)
         judge(unit, *dma, explored.outcomes);
     forgotten(unit);

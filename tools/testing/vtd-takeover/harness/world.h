@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -82,10 +83,12 @@ public:
         takeover_unit core{};
         model::Unit hardware;
         std::vector<unsigned long> adopted, confined;
-        std::set<Did> used; // domain ids that a new domain does not get
-        std::set<Hpa> read; // words that some walk of the last exploration looked at
+        std::set<Did> used;    // domain ids that a new domain does not get
+        std::set<Did> given;   // those that new domains got
+        std::vector<Hpa> read; // words that some walk of the last exploration looked at, in order
         bool reads(Hpa first, u64 size) const {
-            return read.lower_bound(first) != read.lower_bound(first + size);
+            const auto at = std::ranges::lower_bound(read, first);
+            return at != read.end() && at->value - first.value < size;
         }
         bool busy = false; // the driver's lock
         bool registers_busy = false;

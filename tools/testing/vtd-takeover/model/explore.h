@@ -25,7 +25,7 @@ struct Moment {
 
 struct Explored {
     std::set<Outcome> outcomes;
-    std::set<Hpa> read;    // every word of memory that mattered
+    std::vector<Hpa> read; // every word of memory that mattered, in order
     unsigned long walks{}; // that were made
 };
 

@@ -96,13 +96,20 @@ void Memory::flush(Hpa first, u64 size) {
 void Memory::drain() { forget(&Older::in_buffer, {}, ~u64{0}); }
 
 std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
+    std::vector<u64> values;
+    seen(at, unit, values);
+    return values;
+}
+
+void Memory::seen(Hpa at, const Capabilities& unit, std::vector<u64>& values) const {
+    values.clear();
     const u64* now = word(at);
     if (!now)
-        return {};
-    std::vector<u64> values{*now};
+        return;
+    values.push_back(*now);
     const auto older = older_.find(at);
     if (older == older_.end())
-        return values;
+        return;
     const auto add = [&](const std::vector<u64>& more) {
         for (const u64 value : more)
             if (std::ranges::find(values, value) == values.end())
@@ -112,7 +119,6 @@ std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
         add(older->second.in_cache);
     if (unit.write_buffer())
         add(older->second.in_buffer);
-    return values;
 }
 
 } // namespace vtd::model

@@ -36,8 +36,10 @@ public:
     void flush(Hpa first, u64 size); // CLFLUSH of these lines
     void drain();                    // the write buffer
 
-    // All that a unit may see of a word; nothing where there is no memory.
+    // All that a unit may see of a word; nothing where there is no memory. The value of now is the
+    // first.
     std::vector<u64> seen(Hpa at, const Capabilities& unit) const;
+    void seen(Hpa at, const Capabilities& unit, std::vector<u64>& values) const;
 
 private:
     struct Range {
