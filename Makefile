@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -47,13 +47,16 @@ series: ## write the patches to out/series-VERSION, all or KERNEL's (KDIR, SIGNO
 core: ## compile the core in userspace and run its tests
 	@$S/check.py --only core
 
+model: ## run the core on a model of VT-d, and the model's own tests
+	@$S/check.py --only model
+
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit
 
 lint: ## hooks, patches, scripts and documents, without running them; all kernels, or KERNEL, KDIR
 	@$S/lint.py $(WHICH)
 
-check: ## lint, scripts, core, KUnit, the most telling rows (at most 45 minutes, cold)
+check: ## lint, scripts, core, model, KUnit, the most telling rows (at most 45 minutes, cold)
 	@$S/check.py
 
 check-all: ## the same with the whole matrix; takes up where it was stopped

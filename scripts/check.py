@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the tests: what `make check` and `make check-all` stand for.
 
-Five parts: lint, the scripts' own tests, the core in userspace, KUnit in the kernel, rows in QEMU.
-A check that ran nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/
+Six parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d, KUnit
+in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/
 vtd-takeover, the kernel's *_test.c and scenarios.toml; here they are only started and counted.
 """
 
@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import kernel
@@ -27,8 +29,10 @@ from source import DEFAULT, KNOWN
 from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
-PARTS = ("lint", "scripts", "core", "kunit", "rows")
+PARTS = ("lint", "scripts", "core", "model", "kunit", "rows")
 BOOTING = {"kunit", "rows"}
+# Tests of the core's project that have this label, or another one.
+USERSPACE = {"core", "model"}
 # Rows that stock passes too, run by turns on both kernels: how long from panic to dump. The
 # bounds are ratios within one run; what they allow above 1 is the noise of an emulated machine.
 # Before the crash kernel's first line runs nothing that the takeover could make slower.
@@ -41,8 +45,8 @@ def needed(parts: list[str]) -> None:
     """Install what the parts call, once, before threads do."""
     if "lint" in parts or "scripts" in parts:
         lint.needed()
-    if "core" in parts:
-        need("cmake", "ninja", "g++", "libgtest-dev", "libfmt-dev")
+    if USERSPACE & set(parts):
+        need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev")
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")
@@ -61,11 +65,9 @@ def check_scripts(tally: Tally) -> None:
     _count(tally, "scripts:", report, done)
 
 
-def check_core(tally: Tally) -> None:
-    """Compile the core against its shims in userspace and run its tests."""
+def check_userspace(tally: Tally, parts: set[str]) -> None:
+    """Compile the core against its shims, and the model; run the tests of these parts."""
     folder = OUT / "core"
-    report = folder / "tests.xml"
-    report.unlink(missing_ok=True)
 
     def build() -> None:
         if not (CORE / "CMakeLists.txt").exists():
@@ -76,11 +78,28 @@ def check_core(tally: Tally) -> None:
             errors = [s for s in done.stdout.splitlines() if "error" in s] or [done.stdout[-2000:]]
             raise Failure("\n".join(errors))
 
-    with step("the core in userspace"):
-        if tally.test("core: builds", build):
-            done = run(["ctest", "--test-dir", folder, "--output-on-failure", "--output-junit",
-                        report], check=False)
-            _count(tally, "core:", report, done)
+    with step("building the core and the model in userspace"):
+        if not tally.test("core and model: build", build):
+            return
+    for part in sorted(parts):
+        report = folder / f"{part}.xml"
+        report.unlink(missing_ok=True)
+        with step(f"tests of the {part} in userspace"):
+            done = run(["ctest", "--test-dir", folder, f"-j{os.cpu_count() or 1}",
+                        "-L" if part == "core" else "-LE", "core", "--output-on-failure",
+                        "--output-junit", report], check=False)
+            _count(tally, f"{part}:", report, done)
+        if part == "model" and report.exists():
+            print(explored(report.read_text()), flush=True)
+
+
+def explored(report: str) -> str:
+    """Add up what the tests of the model say of themselves."""
+    total: Counter[str] = Counter()
+    for line in re.findall(r"^explored: (.*)$", report, re.MULTILINE):
+        for number, what in re.findall(r"(\d+) (\w+)", line):
+            total[what] += int(number)
+    return "explored: " + ", ".join(f"{n} {what}" for what, n in total.items())
 
 
 def _count(tally: Tally, prefix: str, report: Path, done: subprocess.CompletedProcess[str]) -> None:
@@ -197,8 +216,8 @@ def check(parts: list[str], everything: bool) -> int:
                   jobs=1 if booting else os.cpu_count() or 1)
     if "scripts" in parts:
         check_scripts(tally)
-    if "core" in parts:
-        check_core(tally)
+    if USERSPACE & set(parts):
+        check_userspace(tally, USERSPACE & set(parts))
     if booting:
         # No guest runs before all else is done: on a busy machine they miss their limits.
         build.join()
@@ -220,7 +239,7 @@ def check(parts: list[str], everything: bool) -> int:
 
 
 def command() -> int:
-    """Entry point of `make check`, `make check-all`, `make core` and `make kunit`."""
+    """Entry point of `make check`, `make check-all`, `make core`, `make model` and `make kunit`."""
     parser = argparse.ArgumentParser(description="Run the tests and count them.")
     parser.add_argument("--all", action="store_true",
                         help="the whole matrix of rows and kernels; keeps fresh results")

@@ -161,6 +161,7 @@ LIBRARIES = {
     "libssl-dev": Path("/usr/include/openssl/opensslv.h"),
     "libfmt-dev": Path("/usr/include/fmt/format.h"),
     "libgtest-dev": Path("/usr/include/gtest/gtest.h"),
+    "librapidcheck-dev": Path("/usr/include/rapidcheck/gtest.h"),
     # Coccinelle's Python rules load it under the name that only the -dev package has.
     "libpython3-dev": Path(f"{sysconfig.get_config_var('LIBDIR')}",
                            f"{sysconfig.get_config_var('LDLIBRARY')}"),

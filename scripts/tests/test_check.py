@@ -44,6 +44,12 @@ def test_rows_are_counted(counted: Any, capfd: pytest.CaptureFixture[str]) -> No
     assert "FAIL row: b on 6.12-stock" in said and "SKIP row: c on 6.12-stock: no QEMU" in said
 
 
+def test_what_was_explored_is_added_up() -> None:
+    report = ("[ RUN ] a\nexplored: 3 worlds, 4 schedules\n<x>\n"
+              "explored: 10 worlds, 20 schedules\n")
+    assert check.explored(report) == "explored: 13 worlds, 24 schedules"
+
+
 def test_rows_that_did_not_run_are_missed(counted: Any, capfd: pytest.CaptureFixture[str]
                                           ) -> None:
     tally = counted(["6.12-stock/a", "6.12-stock/b"], [row("a", "PASS")])

@@ -27,6 +27,8 @@ function(add_mutant name)
   add_executable(mutant-${name} $<TARGET_OBJECTS:world_tests>)
   link_world(mutant-${name} core-${name})
 
-  add_test(NAME mutant-${name} COMMAND mutant-${name} --gtest_fail_fast --gtest_brief=1)
+  # Random machines would break by this invariant today and by another one tomorrow.
+  add_test(NAME mutant-${name}
+    COMMAND mutant-${name} --gtest_fail_fast --gtest_brief=1 --gtest_filter=-Random.*)
   set_tests_properties(mutant-${name} PROPERTIES PASS_REGULAR_EXPRESSION "${breaks}: ")
 endfunction()
