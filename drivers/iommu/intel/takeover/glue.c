@@ -739,12 +739,13 @@ void intel_takeover_release(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
+	bool held = intel_takeover_holds_device(dev);
 	unsigned int released;
 
-	if (!intel_takeover_holds_device(dev))
+	if (!iommu->takeover)
 		return;
 
-	if (dev_is_pci(dev)) {
+	if (held && dev_is_pci(dev)) {
 		struct device *real = &pci_real_dma_dev(to_pci_dev(dev))->dev;
 
 		if (real != dev) {
@@ -756,6 +757,8 @@ void intel_takeover_release(struct device *dev)
 	spin_lock(&iommu->lock);
 	released = takeover_release_device(iommu->takeover, dev);
 	spin_unlock(&iommu->lock);
+	if (!held)
+		return;
 	dev_info(dev, "released, %u requester ids\n", released);
 #if TAKEOVER_KERNEL >= 60900
 	if (sm_supported(iommu))

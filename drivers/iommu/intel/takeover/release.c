@@ -62,16 +62,10 @@ static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
 	}
 }
 
-static bool may_use_devtlb(const struct takeover_unit *unit, u64 word)
-{
-	if (unit->scalable)
-		return word & VTD_SM_CTX_DTE;
-	return FIELD_GET(VTD_CTX_TT, word) == VTD_TT_ALL;
-}
-
 /*
  * First the present bit alone, so that hardware never sees half an entry;
- * the rest when no cache refers to it any more.
+ * the rest when no cache refers to it any more. Whether the device uses a TLB
+ * of its own is for the device to say: the entry may have been damaged since.
  */
 static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
@@ -86,8 +80,7 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 	vtd_flush_write_buffer(unit);
 
 	forget_entry(unit, rid, did);
-	if (may_use_devtlb(unit, word))
-		vtd_inv_devtlb(unit, dev, rid);
+	vtd_inv_devtlb(unit, dev, rid);
 
 	for (w = 0; w < words; w++)
 		WRITE_ONCE(entry[w], 0);
@@ -114,6 +107,19 @@ static void release_blocked(struct takeover_unit *unit, struct device *dev,
 	vtd_inv_devtlb(unit, dev, rid);
 }
 
+/*
+ * The old kernel had no entry for the device when it died. It may have had one
+ * before its tables were damaged, and the device remember what that said.
+ */
+static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
+{
+	const u64 *entry = takeover_context_entry(unit, rid);
+
+	if (!entry || !(READ_ONCE(entry[0]) & VTD_CTX_PRESENT))
+		vtd_inv_devtlb(unit, dev, rid);
+	return 0;
+}
+
 static int release_one(u16 rid, void *data)
 {
 	struct release *release = data;
@@ -123,7 +129,7 @@ static int release_one(u16 rid, void *data)
 	else if (takeover_blocks_rid(release->unit, rid))
 		release_blocked(release->unit, release->dev, rid);
 	else
-		return 0;
+		return forget_stray(release->unit, release->dev, rid);
 
 	release->count++;
 	return 0;
@@ -132,7 +138,7 @@ static int release_one(u16 rid, void *data)
 /**
  * takeover_release_device - end the old mappings of a device
  * @unit: unit that translates for the device
- * @dev: device whose driver maps for the first time
+ * @dev: device whose driver maps for the first time, or that is attached
  *
  * Afterwards every requester id of the device has an entry that is not
  * present, which the caller fills. The caller keeps others away from the
