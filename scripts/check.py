@@ -3,8 +3,9 @@
 """Run the tests: what `make check` and `make check-all` stand for.
 
 Six parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d, KUnit
-in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is in lint.py, scripts/tests, tools/testing/
-vtd-takeover, the kernel's *_test.c and scenarios.toml; here they are only started and counted.
+in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is in lint.py,
+scripts/tests, tools/testing/vtd-takeover, the kernel's *_test.c and scenarios.toml; here they are
+only started and counted.
 """
 
 from __future__ import annotations

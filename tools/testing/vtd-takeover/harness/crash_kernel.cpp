@@ -153,7 +153,7 @@ void CrashKernel::put(Domain& domain, unsigned levels, Iova iova, Hpa page) {
     domain.pages[iova] = {page, page_bits, true, true, domain.did};
 }
 
-void CrashKernel::enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw) {
+void CrashKernel::enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw, bool ats) {
     if (takeover_own_table(&unit.core, rid.value)) {
         world_.settle();
         return; // the device stays blocked
@@ -172,10 +172,13 @@ void CrashKernel::enter(World::Unit& unit, const Domain& domain, Rid rid, unsign
         return; // a device that shares the id was here
     if (unit.core.scalable) {
         write(&entry[1], 0);
-        write(&entry[0], reinterpret_cast<u64>(domain.directory) | present.make(1));
+        write(&entry[0], reinterpret_cast<u64>(domain.directory) | sm_context::dte.make(ats) |
+                             present.make(1));
     } else {
         write(&entry[1], context::did.make(domain.did.value) | context::aw.make(aw));
-        write(&entry[0], reinterpret_cast<u64>(domain.top) | present.make(1));
+        const auto type = ats ? context::Tt::all : context::Tt::untranslated;
+        write(&entry[0], reinterpret_cast<u64>(domain.top) |
+                             context::tt.make(static_cast<u64>(type)) | present.make(1));
     }
     // 6.1: what was not present may be cached.
     if (unit.hardware.capabilities().caching_mode()) {
@@ -213,7 +216,7 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
             who.mapped.begin()->second.did == domain.did)
             who.mapped = domain.pages;
     for (const Rid rid : device.rids) {
-        enter(unit, domain, rid, aw);
+        enter(unit, domain, rid, aw, world_.description.devices[index].ats);
         world_.check(unit);
     }
 }

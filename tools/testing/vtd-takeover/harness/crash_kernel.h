@@ -40,7 +40,7 @@ private:
 
     Domain& domain_of(std::size_t device);
     void put(Domain& domain, unsigned levels, Iova iova, Hpa page);
-    void enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw);
+    void enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw, bool ats);
     u64* table();
     void write(u64* at, u64 value);
 

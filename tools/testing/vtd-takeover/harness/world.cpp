@@ -435,7 +435,9 @@ void World::check(Unit& unit) {
     do {
         before = unit.hardware.caches().size();
         for (auto& [dma, explored] : found) {
-            explored = unit.hardware.explore(dma->request);
+            explored = description.devices[dma->device].ats
+                           ? unit.hardware.explore_ats(dma->request)
+                           : unit.hardware.explore(dma->request);
             walks += explored.walks;
             unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
         }

@@ -60,6 +60,8 @@ public:
 
     // All that may become of a request now. With translation off it goes where it says.
     Explored explore(const Request& request);
+    // The same of a device that has a device-TLB, whatever it makes of it.
+    Explored explore_ats(const Request& request);
 
     // 7.2.1: records a fault that is to be recorded; a full set of records overflows.
     void record(const Request& request, Fault fault);

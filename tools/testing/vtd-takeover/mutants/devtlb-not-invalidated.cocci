@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The device itself goes on with translations of before.
+//
+// file: release.c
+// breaks: FRESH
+
+@@
+expression unit, dev, rid, did;
+@@
+  forget_entry(unit, rid, did);
+- vtd_inv_devtlb(unit, dev, rid);

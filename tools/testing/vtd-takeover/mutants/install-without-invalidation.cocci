@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What is dropped is still in the caches when its id is given to reserved memory, or to a driver.
+//
+// file: unit.c
+// breaks: ALIVE
+
+@@
+expression unit;
+@@
+- if (!(unit->cap & VTD_CAP_ESRTPS))
+- 	takeover_forget_all(unit);
