@@ -101,6 +101,7 @@ inline constexpr Field ps{0, 7, 7};
 inline constexpr Field accessed{0, 8, 8};
 inline constexpr Field dirty{0, 9, 9};
 inline constexpr Field snp{0, 11, 11};
+inline constexpr Field reserved_62{0, 62, 62}; // TM before revision 4.0
 inline constexpr Field address{0, 51, 12};
 } // namespace second_stage
 

@@ -51,7 +51,8 @@ u64 slot(Iova iova, unsigned level) {
 
 // 9.8: bits that have to be zero in an entry of a level, whether it is a leaf or not.
 u64 reserved_second(const Capabilities& can, u64 entry, unsigned level, bool leaf) {
-    u64 mask = second_stage::address.mask() & ~below(can.host_width);
+    u64 mask =
+        second_stage::reserved_62.mask() | (second_stage::address.mask() & ~below(can.host_width));
     if (leaf)
         mask |= below(level_shift(level)) & second_stage::address.mask();
     else

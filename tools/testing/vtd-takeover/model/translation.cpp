@@ -35,8 +35,13 @@ public:
     }
 
 private:
-    // 7.2.1: from the entry on in which FPD is set, nothing is recorded.
-    Outcome refuse(Reason reason) const { return Fault{reason, !silent_}; }
+    // 7.2.1: from the entry on in which FPD is set, nothing is recorded, but for entries that are
+    // not to be believed: reserved bits in a context entry are no qualified fault.
+    Outcome refuse(Reason reason) const {
+        const bool qualified =
+            reason != Reason::context_reserved && reason != Reason::sm_context_reserved;
+        return Fault{reason, !silent_ || !qualified};
+    }
 
     template <std::size_t n> std::optional<std::array<u64, n>> fetch(Table table, Hpa at) {
         std::array<u64, n> words{};

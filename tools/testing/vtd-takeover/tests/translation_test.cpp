@@ -130,7 +130,20 @@ TEST_F(Translate, LegacyFaultsOneByOne) {
     memory[root_entry() + 8] = 0;
     memory[entry(0)] |= 0x10;
     EXPECT_EQ(go(), refused(Reason::context_reserved));
+    memory[entry(0)] |= 2; // and told, whatever FPD says
+    EXPECT_EQ(go(), refused(Reason::context_reserved));
     legacy();
+    memory[entry(1)] |= 1 << 7;
+    EXPECT_EQ(go(), refused(Reason::context_reserved));
+    legacy();
+    for (const unsigned level : {1U, 2U}) {
+        const u64 sound = memory[slot(level, iova)];
+        memory[slot(level, iova)] |= u64{1} << 62;
+        EXPECT_EQ(go(), refused(Reason::paging_reserved));
+        memory[slot(level, iova)] = sound | u64{1} << 63; // ignored
+        EXPECT_EQ(go(), page(target, 12, true, true));
+        memory[slot(level, iova)] = sound;
+    }
     for (const u64 bad : {u64{0}, u64{4}}) { // 30 bits, and an encoding without meaning
         memory[entry(1)] = bad;
         EXPECT_EQ(go(), refused(Reason::context_invalid));
