@@ -20,6 +20,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import compare
 import kernel
 import kunit
 import lint
@@ -48,6 +49,8 @@ def needed(parts: list[str]) -> None:
         lint.needed()
     if USERSPACE & set(parts):
         need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev")
+    if "model" in parts:
+        need("qemu-system-x86_64", "libcli11-dev")
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")
@@ -92,6 +95,8 @@ def check_userspace(tally: Tally, parts: set[str]) -> None:
             _count(tally, f"{part}:", report, done)
         if part == "model" and report.exists():
             print(explored(report.read_text()), flush=True)
+            with step("the model against QEMU"):
+                compare.check(tally)
 
 
 def explored(report: str) -> str:
