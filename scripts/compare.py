@@ -67,7 +67,9 @@ def compare(run: Run, pairs: int, seed: int, *options: str) -> tuple[bool, str]:
 
 
 def check(tally: Tally, pairs: int = 2500) -> None:
-    """Count all runs, as many at a time as there are processors; one whose QEMU cannot be had says so and counts for nothing."""
+    """Count all runs, as many at a time as there are processors.
+
+    A run whose QEMU cannot be had says so and counts for nothing."""
     def one(run: Run) -> tuple[bool, str] | Failure:
         try:
             return compare(run, pairs, CHECK_SEED, "--complete")
