@@ -196,6 +196,17 @@ TEST_P(Core, ReleasesOneDeviceAlone) {
     EXPECT_EQ(ops(), std::vector{Op::InvDevtlb});
 }
 
+// intel_iommu_takeover=off, or another unit translated and this one did not: it has no root table.
+TEST_P(Core, ReleasesNothingFromAUnitThatWasNotTakenOver) {
+    machine.unit.state = TAKEOVER_IDLE;
+    machine.unit.root = nullptr;
+    device dev{{nic.value}};
+
+    EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_TRUE(machine.events.empty());
+}
+
 TEST_P(Core, ReleasesEveryRequesterIdOfADevice) {
     adopt_and_install();
     device dev{{sound.value, bridge_alias.value, Rid::of(7, 0, 0).value}};
