@@ -153,7 +153,7 @@ unsigned int takeover_release_device(struct takeover_unit *unit,
 	struct release release = { .unit = unit, .dev = dev };
 
 	/* A unit that was not taken over has no entries of the old kernel's. */
-	if (unit->state == TAKEOVER_IDLE)
+	if (!unit->root)
 		return 0;
 
 	vtd_visit_rids(dev, release_one, &release);

@@ -63,7 +63,8 @@ struct takeover_fault {
  * @ecap:	extended capability register
  * @gsts:	global status as the old kernel left it
  * @rtaddr:	root-table address as the old kernel left it
- * @root:	our root table, 2 words an entry; owned by the driver
+ * @root:	our root table, 2 words an entry; owned by the driver; NULL in a
+ *		unit that is not taken over
  * @blocked:	nothing was adopted: every requester starts out blocked
  * @adopted:	bitmap over requester ids: the entry is still the old kernel's,
  *		or maps reserved memory in its stead

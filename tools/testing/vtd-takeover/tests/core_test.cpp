@@ -198,13 +198,15 @@ TEST_P(Core, ReleasesOneDeviceAlone) {
 
 // intel_iommu_takeover=off, or another unit translated and this one did not: it has no root table.
 TEST_P(Core, ReleasesNothingFromAUnitThatWasNotTakenOver) {
-    machine.unit.state = TAKEOVER_IDLE;
-    machine.unit.root = nullptr;
     device dev{{nic.value}};
 
-    EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
-    EXPECT_TRUE(machine.events.empty());
+    machine.unit.root = nullptr;
+    for (const auto state : {TAKEOVER_IDLE, TAKEOVER_FOUND}) {
+        machine.unit.state = state;
+        EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
+        EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+        EXPECT_TRUE(machine.events.empty());
+    }
 }
 
 TEST_P(Core, ReleasesEveryRequesterIdOfADevice) {
