@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -49,6 +49,9 @@ core: ## compile the core in userspace and run its tests
 
 model: ## run the core on a model of VT-d, and the model's own tests
 	@$S/check.py --only model
+
+inspect: ## build vtd-inspect; the last line is its path
+	@$S/inspector.py
 
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 
-from tables import PAGE, REGISTERS
+from guest import REGISTERS
 
 # Where Linux looks for it in an uncompressed initramfs.
 FILE = "kernel/firmware/acpi/DMAR.aml"
@@ -38,7 +38,7 @@ IOAPIC_ID, IOAPIC_BUS = 0, 0xFF
 
 # The RMRR of a guest of 1 GiB: RAM that its firmware reserves in both kernels' maps, above the
 # ACPI tables in it.
-RMRR = (0x3FFF0000, 0x3FFF0000 + PAGE - 1)
+RMRR = (0x3FFF0000, 0x3FFF0FFF)
 
 
 def scope(kind: int, number: int, bus: int, slot: int, function: int) -> bytes:

@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import compare
+import inspector
 import kernel
 import kunit
 import lint
@@ -47,10 +48,13 @@ def needed(parts: list[str]) -> None:
     """Install what the parts call, once, before threads do."""
     if "lint" in parts or "scripts" in parts:
         lint.needed()
+    if "scripts" in parts:
+        inspector.needed()
     if USERSPACE & set(parts):
-        need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev")
+        need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev",
+             "libcli11-dev", "nlohmann-json3-dev")
     if "model" in parts:
-        need("qemu-system-x86_64", "libcli11-dev")
+        need("qemu-system-x86_64")
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")

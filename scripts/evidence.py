@@ -12,7 +12,6 @@ the panic and the saved dump have exact places in that stream. Times are for peo
 
 from __future__ import annotations
 
-import os
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -23,7 +22,8 @@ from typing import NamedTuple
 
 from acpi import RMRR
 from common import run
-from guest import Mark, ram_offset
+from guest import Mark
+from inspector import Diff
 from scenarios import Device, Row
 from stray import NAME as EDU, Access
 
@@ -268,30 +268,6 @@ def parse_iomem(lines: Iterable[str]) -> tuple[list[Span], list[Span]]:
     return old, crash
 
 
-def changed_pages(before: Path, after: Path, spans: Sequence[Span], memory: int) -> list[int]:
-    """Addresses of the pages in these spans whose bytes differ between two RAM files.
-
-    Read with pread: touching a hole of a file in /dev/shm through mmap would fill it.
-    """
-    chunk = 1 << 20
-    changed = []
-    one, two = os.open(before, os.O_RDONLY), os.open(after, os.O_RDONLY)
-    try:
-        for span in spans:
-            for address in range(span.first, span.last + 1, chunk):
-                offset = ram_offset(address, memory)
-                assert offset is not None, hex(address)
-                length = min(chunk, span.last + 1 - address)
-                old, new = os.pread(one, length, offset), os.pread(two, length, offset)
-                if old != new:
-                    changed += [address + i for i in range(0, length, PAGE)
-                                if old[i:i + PAGE] != new[i:i + PAGE]]
-    finally:
-        os.close(one)
-        os.close(two)
-    return changed
-
-
 @dataclass
 class Dump:
     """What the host found on the guest's disk."""
@@ -339,7 +315,7 @@ class Facts:
     misfit: str  # how the guest's devices differ from the row's
     old: list[Span]
     crash: list[Span]
-    changed: list[int] | None  # pages of old memory; None: not compared
+    changed: Diff | None  # in old memory; None: not compared
     translating_at_end: bool
     dump: Dump
     trouble: str = ""  # why the run ended early

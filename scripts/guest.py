@@ -22,10 +22,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from common import CACHE, die, run, say, which
 from emulator import QEMU, Emulator
 from qtest import Qtest
+
+# QEMU's one unit: its registers (11.4 of the specification), those that tell of tables.
+REGISTERS = 0xFED90000
+REGISTER_BYTES = 0x100
 
 INITRAMFS = Path(__file__).resolve().parent / "initramfs"
 
@@ -467,6 +472,13 @@ class Guest:
         """A 32-bit device register, read from outside."""
         return int(self.monitor(f"xp /1xw {address:#x}").split(":")[1], 0)
 
+    def registers(self) -> bytes:
+        """The unit's registers, as they lie there."""
+        found = self.monitor(f"xp /{REGISTER_BYTES // 4}xw {REGISTERS:#x}")
+        words = [int(word, 0) for line in found.splitlines() if ":" in line
+                 for word in line.split(":")[1].split()]
+        return struct.pack(f"<{REGISTER_BYTES // 4}I", *words)
+
     def peek(self, physical: int, length: int) -> bytes:
         """Guest memory; the guest should be stopped. Must not cross the end of a RAM part."""
         with self.ram.open("rb") as ram:
@@ -492,20 +504,34 @@ class Guest:
             self.frames.running.set()
         self.process.kill()
         self.process.wait()
-        for name in ("ram", "ram.before", "initrd", "qmp", "qtest", "serial"):
+        for name in ("ram", "ram.before", "registers", "initrd", "qmp", "qtest", "serial"):
             (self.private / name).unlink(missing_ok=True)
         self.private.rmdir()
 
 
-def ram_offset(physical: int, memory: int) -> int | None:
-    """Where a guest-physical address lies in the RAM file; None in the hole and above.
+class Piece(NamedTuple):
+    """Where a part of the RAM file lies in the guest."""
+
+    address: int
+    size: int
+    offset: int
+
+
+def ram_pieces(memory: int) -> list[Piece]:
+    """The parts of the RAM file.
 
     q35 puts RAM below 2.75 GiB in one piece; a guest with more has 2 GiB below the hole and
     the rest from 4 GiB on.
     """
-    low = memory if memory < 0xB0000000 else 0x80000000
-    if physical < low:
-        return physical
-    if 1 << 32 <= physical < (1 << 32) + memory - low:
-        return physical - (1 << 32) + low
+    if memory < 0xB0000000:
+        return [Piece(0, memory, 0)]
+    low = 0x80000000
+    return [Piece(0, low, 0), Piece(1 << 32, memory - low, low)]
+
+
+def ram_offset(physical: int, memory: int) -> int | None:
+    """Where a guest-physical address lies in the RAM file; None in the hole and above."""
+    for piece in ram_pieces(memory):
+        if 0 <= physical - piece.address < piece.size:
+            return physical - piece.address + piece.offset
     return None

@@ -16,19 +16,25 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import tables
+import inspector
 from acpi import RMRR
 from common import die
-from evidence import Function, Span
-from guest import Guest
+from evidence import PAGE, Function, Span
+from guest import REGISTERS, Guest
+from inspector import Entry, View
 from scenarios import Row
-from tables import ADDRESS, PAGE, Tables
 
+WORD = (1 << 64) - 1
 # Entries of the interrupt table that no kernel gets to within a run.
 SPARE_INTERRUPTS = 1000
+DELIVERY = {"smi": 2, "nmi": 4, "init": 5}
+TTM_EXTENDED, TTM_ABORT = 2, 3
+# In scalable mode a root entry has a pointer for devices 0 to 15 and one for 16 to 31.
+OTHER_HALF = 0x80
 
 
 @dataclass
@@ -36,14 +42,22 @@ class Scene:
     """What an edit works on."""
 
     guest: Guest
-    tables: Tables
+    view: View
     sid: int  # the victim's requester id; -1 if the row names none
     old: Sequence[Span]
     crash: Sequence[Span]
 
-    def entry(self) -> int:
-        """Where the victim's context entry lies."""
-        return self.tables.context_entry(self.sid) or die("the victim's bus has no context table")
+    def entry(self, what: str, words: Sequence[int] = (), half: int = 0, **fields: int) -> Entry:
+        """The victim's entry of a kind, perhaps with other words and fields."""
+        return self.view.entry(what, inspector.name(self.sid ^ half), words, **fields)
+
+    def put(self, entry: Entry) -> None:
+        """Write an entry where it lies."""
+        self.guest.poke(entry.at, struct.pack(f"<{len(entry.words)}Q", *entry.words))
+
+    def command(self, entry: Entry) -> None:
+        """Write a register, which is no command to use it."""
+        self.guest.qtest.write(REGISTERS + entry.at, entry.words[0])
 
     def last_page(self) -> int:
         """The last page of the old kernel's RAM."""
@@ -54,151 +68,148 @@ Edit = Callable[[Scene], None]
 
 # Where no table can lie.
 PLACES: dict[str, Callable[[Scene], int]] = {
-    "mmio": lambda scene: tables.REGISTERS,
+    "mmio": lambda scene: REGISTERS,
     "msi": lambda scene: 0xFEE00000,
     "beyond-ram": lambda scene: 1 << 36,
     "beyond-width": lambda scene: 1 << 45,  # the unit has 39 bits, the processor 40
     "crash": lambda scene: scene.crash[0].first + (16 << 20),
     "firmware": lambda scene: RMRR[0],
     "zero": lambda scene: 0,
-    "ones": lambda scene: ADDRESS,
+    "ones": lambda scene: WORD - (PAGE - 1),
 }
-
-
-def aimed(word: int, address: int) -> int:
-    """A word of a table with another pointer in it."""
-    return word & ~ADDRESS | address
 
 
 def context_to(place: str) -> Edit:
     """The victim's entry points to a place."""
     def edit(scene: Scene) -> None:
-        at = scene.entry()
-        scene.tables.put(at, aimed(scene.tables.word(at), PLACES[place](scene)))
+        scene.put(scene.entry("context", pointer=PLACES[place](scene)))
     return edit
 
 
 def context_new(scene: Scene) -> None:
     """An entry for a requester that has none."""
-    at = scene.entry()
-    if scene.tables.word(at) & tables.CONTEXT_PRESENT:
+    if scene.entry("context").fields["p"]:
         die("the victim has an entry")
-    scene.tables.put(at, tables.REGISTERS | tables.CONTEXT_PRESENT,
-                     0x77 << tables.DID_SHIFT | tables.AW_39BIT)
+    scene.put(scene.entry("context", p=1, pointer=REGISTERS, did=0x77, aw=1))
 
 
-def context_bits(index: int, clear: int, put: int) -> Edit:
-    """Bits of one word of the victim's entry."""
+def context_field(name: str, value: int) -> Edit:
+    """One field of the victim's entry."""
     def edit(scene: Scene) -> None:
-        at = scene.entry() + 8 * index
-        scene.tables.put(at, scene.tables.word(at) & ~clear | put)
+        scene.put(scene.entry("context", (), **{name: value}))
     return edit
 
 
 def context_full(scene: Scene) -> None:
     """A whole entry of ones."""
-    size = tables.SCALABLE_ENTRY if scene.tables.scalable else tables.LEGACY_ENTRY
-    scene.tables.put(scene.entry(), *[(1 << 64) - 1] * (size // 8))
+    entry = scene.entry("context")
+    scene.put(entry._replace(words=[WORD] * len(entry.words)))
 
 
 def context_garbage(scene: Scene) -> None:
     """A whole entry of noise, present."""
     noise = random.Random(1)
+    words = [noise.getrandbits(64) for _ in scene.entry("context").words]
     # With FPD, so that it is silent whether it is dropped or kept.
-    first = noise.getrandbits(64) | tables.CONTEXT_PRESENT | tables.CONTEXT_FPD
-    scene.tables.put(scene.entry(), first, noise.getrandbits(64))
+    scene.put(scene.entry("context", words, p=1, fpd=1))
 
 
-def root_to(*places: str) -> Edit:
-    """The pointer to the victim's context table goes to a place."""
+def root_to(place: str, other: str = "") -> Edit:
+    """The pointer to the victim's context table goes to a place, perhaps its neighbour as well."""
     def edit(scene: Scene) -> None:
-        at = scene.tables.root_word(scene.sid)
-        for index, place in enumerate(places):
-            scene.tables.put(at + 8 * index, PLACES[place](scene) | tables.ROOT_PRESENT)
+        # Both are made before one is written: what comes after is read by it.
+        entries = [scene.entry("root", [0] * len(scene.entry("root").words), p=1,
+                               pointer=PLACES[place](scene))]
+        if other:
+            entries.append(scene.entry("root", [0], OTHER_HALF, p=1,
+                                       pointer=PLACES[other](scene)))
+        for entry in entries:
+            scene.put(entry)
     return edit
 
 
 def root_reserved(scene: Scene) -> None:
     """Bits 11:1 of a root entry are reserved."""
-    at = scene.tables.root_word(scene.sid)
-    scene.tables.put(at, scene.tables.word(at) | 0x550)
+    scene.put(scene.entry("root", reserved=0x2A8))
 
 
 def root_garbage(scene: Scene) -> None:
     """A whole root entry of noise."""
     noise = random.Random(2)
-    scene.tables.put(scene.tables.root_word(scene.sid), noise.getrandbits(64)
-                     | tables.ROOT_PRESENT, noise.getrandbits(64) | tables.ROOT_PRESENT)
+    words = [noise.getrandbits(64) for _ in scene.entry("root").words]
+    scene.put(scene.entry("root", words, p=1))
 
 
 def root_self(scene: Scene) -> None:
     """The root table is the context table of the victim's bus."""
-    scene.tables.put(scene.tables.root_word(scene.sid),
-                     scene.tables.root | tables.ROOT_PRESENT)
+    scene.put(scene.entry("root", [0] * len(scene.entry("root").words), p=1,
+                          pointer=scene.view.entry("rtaddr").pointer))
 
 
 def context_last_page(scene: Scene) -> None:
     """The victim's context table moves to the last page of RAM, unchanged."""
-    at = scene.tables.root_word(scene.sid)
-    word = scene.tables.word(at)
-    scene.guest.poke(scene.last_page(), scene.guest.peek(word & ADDRESS, PAGE))
-    scene.tables.put(at, aimed(word, scene.last_page()))
+    table = scene.entry("root").pointer
+    scene.guest.poke(scene.last_page(), scene.guest.peek(table, PAGE))
+    scene.put(scene.entry("root", pointer=scene.last_page()))
 
 
 def root_last_page(scene: Scene) -> None:
     """The root table moves to the last page of RAM, unchanged."""
-    scene.guest.poke(scene.last_page(), scene.guest.peek(scene.tables.root, PAGE))
-    scene.guest.qtest.write(tables.RTADDR, aimed(scene.tables.rtaddr, scene.last_page()))
+    root = scene.view.entry("rtaddr")
+    scene.guest.poke(scene.last_page(), scene.guest.peek(root.pointer, PAGE))
+    scene.command(scene.view.entry("rtaddr", pointer=scene.last_page()))
 
 
-def rtaddr_to(place: str) -> Edit:
-    """The register names a place."""
+def register_to(register: str, place: str) -> Edit:
+    """A register names a place."""
     def edit(scene: Scene) -> None:
-        scene.guest.qtest.write(tables.RTADDR,
-                                aimed(scene.tables.rtaddr, PLACES[place](scene)))
+        scene.command(scene.view.entry(register, pointer=PLACES[place](scene)))
     return edit
 
 
 def rtaddr_mode(mode: int) -> Edit:
     """The register names a mode that nobody can adopt."""
     def edit(scene: Scene) -> None:
-        scene.guest.qtest.write(tables.RTADDR, scene.tables.root | mode << tables.TTM_SHIFT)
+        scene.command(scene.view.entry("rtaddr", ttm=mode))
     return edit
 
 
 def interrupt(delivery: int, vector: int) -> Edit:
     """One spare entry becomes present."""
     def edit(scene: Scene) -> None:
-        base, _ = scene.tables.interrupts()
-        at = base + SPARE_INTERRUPTS * tables.IRTE
-        if scene.tables.word(at) & tables.IRTE_PRESENT:
-            die(f"interrupt entry {SPARE_INTERRUPTS} is in use")
-        scene.tables.put(at, tables.IRTE_PRESENT | delivery << tables.DELIVERY_SHIFT
-                         | vector << tables.VECTOR_SHIFT, 0)
+        which = str(SPARE_INTERRUPTS)
+        if scene.view.entry("irte", which).fields["p"]:
+            die(f"interrupt entry {which} is in use")
+        scene.put(scene.view.entry("irte", which, [0, 0], p=1, dlm=delivery, v=vector))
     return edit
 
 
-def free_interrupts(fill: Callable[[], bytes]) -> Edit:
+def free_interrupts(fill: Callable[[Scene], Callable[[], bytes]]) -> Edit:
     """All entries that are not in use become something else."""
     def edit(scene: Scene) -> None:
-        base, count = scene.tables.interrupts()
-        table = bytearray(scene.guest.peek(base, count * tables.IRTE))
-        for at in range(0, len(table), tables.IRTE):
-            if not table[at] & tables.IRTE_PRESENT:
-                table[at:at + tables.IRTE] = fill()
-        scene.guest.poke(base, bytes(table))
+        table = scene.view.interrupts()
+        base, size = int(table["at"], 16), table["entry_bytes"]
+        used = {entry["index"] for entry in table["present"]}
+        data = bytearray(scene.guest.peek(base, table["entries"] * size))
+        make = fill(scene)
+        for index in range(table["entries"]):
+            if index not in used:
+                data[index * size:(index + 1) * size] = make()
+        scene.guest.poke(base, bytes(data))
     return edit
 
 
-NOISE = random.Random(3)
-FIXED = (tables.IRTE_PRESENT | 0x31 << tables.VECTOR_SHIFT).to_bytes(tables.IRTE, "little")
+def noise_bytes(scene: Scene) -> Callable[[], bytes]:
+    """Entries of noise."""
+    size = scene.view.interrupts()["entry_bytes"]
+    noise = random.Random(3)
+    return lambda: noise.randbytes(size)
 
 
-def irta_to(place: str) -> Edit:
-    """The interrupt table's register names a place."""
-    def edit(scene: Scene) -> None:
-        scene.guest.qtest.write(tables.IRTA, aimed(scene.tables.irta, PLACES[place](scene)))
-    return edit
+def fixed_bytes(scene: Scene) -> Callable[[], bytes]:
+    """An ordinary entry, again and again."""
+    words = scene.view.entry("irte", "0", [0, 0], p=1, v=0x31).words
+    return lambda: struct.pack("<2Q", *words)
 
 
 EDITS: dict[str, Edit] = {
@@ -206,9 +217,9 @@ EDITS: dict[str, Edit] = {
     "context-new": context_new,
     "context-full": context_full,
     "context-garbage": context_garbage,
-    "context-reserved": context_bits(0, 0, 1 << 5),
-    "context-type": context_bits(0, 0, tables.TT_RESERVED << tables.TT_SHIFT),
-    "context-width": context_bits(1, tables.AW_MASK, tables.AW_RESERVED),
+    "context-reserved": context_field("reserved", 2),
+    "context-type": context_field("tt", 3),
+    "context-width": context_field("aw", 7),
     "context-last-page": context_last_page,
     **{f"root-{place}": root_to(place) for place in PLACES},
     "root-both": root_to("mmio", "beyond-ram"),
@@ -216,14 +227,14 @@ EDITS: dict[str, Edit] = {
     "root-garbage": root_garbage,
     "root-self": root_self,
     "root-last-page": root_last_page,
-    **{f"rtaddr-{place}": rtaddr_to(place) for place in PLACES},
-    "rtaddr-extended": rtaddr_mode(tables.TTM_EXTENDED),
-    "rtaddr-abort": rtaddr_mode(tables.TTM_ABORT),
-    **{f"interrupt-{name}": interrupt(mode, 0x31) for name, mode in tables.DELIVERY.items()},
+    **{f"rtaddr-{place}": register_to("rtaddr", place) for place in PLACES},
+    "rtaddr-extended": rtaddr_mode(TTM_EXTENDED),
+    "rtaddr-abort": rtaddr_mode(TTM_ABORT),
+    **{f"interrupt-{name}": interrupt(mode, 0x31) for name, mode in DELIVERY.items()},
     "interrupt-vector": interrupt(0, 0x10),
-    "interrupt-garbage": free_interrupts(lambda: NOISE.randbytes(tables.IRTE)),
-    "interrupt-full": free_interrupts(lambda: FIXED),
-    **{f"irta-{place}": irta_to(place) for place in PLACES},
+    "interrupt-garbage": free_interrupts(noise_bytes),
+    "interrupt-full": free_interrupts(fixed_bytes),
+    **{f"irta-{place}": register_to("irta", place) for place in PLACES},
 }
 
 
@@ -252,8 +263,8 @@ def requester(victim: str, functions: Sequence[Function]) -> int:
     return die(f"the guest has no {victim}")
 
 
-def edit(row: Row, guest: Guest, functions: Sequence[Function], old: Sequence[Span],
+def edit(row: Row, guest: Guest, view: View, functions: Sequence[Function], old: Sequence[Span],
          crash: Sequence[Span]) -> None:
     """Do what the row asks to a guest that is stopped."""
     sid = requester(row.victim, functions) if row.victim else -1
-    EDITS[row.edit](Scene(guest, Tables(guest), sid, old, crash))
+    EDITS[row.edit](Scene(guest, view, sid, old, crash))

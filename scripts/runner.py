@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import emulator
 import hostile
+import inspector
 from common import Failure, die, need, say
 from course import Images, Kernel, run_row
 from guest import accelerator
@@ -100,6 +101,7 @@ def prepare(rows: Sequence[Row]) -> None:
     # mkfs and its like live where only root usually looks.
     os.environ["PATH"] += os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
     need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs")
+    inspector.build()
     accelerator()
 
 

@@ -48,20 +48,6 @@ def test_ram_file_has_no_hole() -> None:
     assert ram_offset(1 << 32, GIB) is None
 
 
-def test_changed_pages(tmp_path: Path) -> None:
-    before, after = tmp_path / "before", tmp_path / "after"
-    for path in (before, after):
-        with path.open("wb") as file:
-            file.truncate(4 << 20)
-    with after.open("r+b") as file:
-        for address in (0x5000, 0x200FFF, 0x300000):
-            file.seek(address)
-            file.write(b"x")
-    spans = [Span(0x1000, 0x2FFFFF)]
-    assert evidence.changed_pages(before, after, spans, 4 << 20) == [0x5000, 0x200000]
-    assert evidence.changed_pages(before, before, spans, 4 << 20) == []
-
-
 def test_pages_of_an_access() -> None:
     assert evidence.pages(0x1010, 16) == [0x1010]
     assert evidence.pages(0x1FF0, 32) == [0x1FF0, 0x2000]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -16,11 +17,11 @@ import evidence
 import hostile
 import outcome
 import scenarios
-import tables
 import verdict
 from common import Failure
 from evidence import Dump, Facts, Function, Span
-from guest import Guest, Mark
+from guest import REGISTERS, Guest, Mark
+from inspector import Diff, View
 from scenarios import Row
 from stray import Access
 
@@ -95,7 +96,7 @@ def facts(row: Row, put: dict[str, str], log: Sequence[str] = (), *,
     misfit = evidence.name_functions(functions, row.devices)
     return Facts(
         row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
-        functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=[],
+        functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=Diff([], [], 9),
         translating_at_end=True, dump=Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"),
         crash_log=list(log),
         accesses=[Access(when, what, address, master, *stretch, True)
@@ -264,86 +265,119 @@ def test_unplug_names_a_device() -> None:
 
 
 class Ram:
-    """As much of a guest as tables.py wants: sparse memory, registers, a way to write them."""
+    """As much of a guest as an edit wants: sparse RAM, registers, a way to write them."""
 
-    def __init__(self, rtaddr: int) -> None:
-        self.words: dict[int, int] = {}
-        self.registers = {tables.RTADDR: rtaddr, tables.IRTA: 0x9000 | 3}
+    config = Namespace(memory=1 << 30)
+
+    def __init__(self, folder: Path, rtaddr: int, words: dict[int, int]) -> None:
+        self.private = folder
+        self.ram = folder / "ram"
+        self.commands: dict[int, int] = {}
         self.qtest = self
+        self.rtaddr = rtaddr
+        with self.ram.open("wb") as ram:
+            ram.truncate(self.config.memory)
+        for at, word in words.items():
+            self.poke(at, struct.pack("<Q", word))
 
-    def register(self, address: int) -> int:
-        value = self.registers.get(address & ~7, 0)
-        return value >> 32 if address & 4 else value & 0xFFFFFFFF
+    def registers(self) -> bytes:
+        found = bytearray(0x100)
+        struct.pack_into("<QQ", found, 0x08, 0x8C012F0686, 0x3D90406000000 | 0xC2)
+        struct.pack_into("<Q", found, 0x20, self.rtaddr)
+        struct.pack_into("<Q", found, 0xB8, 0x20000 | 10)
+        return bytes(found)
 
     def write(self, address: int, value: int) -> None:
-        self.registers[address] = value
+        self.commands[address - REGISTERS] = value
 
     def peek(self, physical: int, length: int) -> bytes:
-        return b"".join(struct.pack("<Q", self.words.get(physical + at, 0))
-                        for at in range(0, length, 8))
+        with self.ram.open("rb") as ram:
+            ram.seek(physical)
+            return ram.read(length)
 
     def poke(self, physical: int, data: bytes) -> None:
-        for at, (word,) in enumerate(struct.iter_unpack("<Q", data)):
-            self.words[physical + 8 * at] = word
+        with self.ram.open("r+b") as ram:
+            ram.seek(physical)
+            ram.write(data)
+
+    def words(self) -> dict[int, int]:
+        """The tables, and the last page of RAM."""
+        return {at + 8 * n: word for at, size in ((0, 0x40000), (0x3FFDE000, 0x1000))
+                for n, (word,) in enumerate(struct.iter_unpack("<Q", self.peek(at, size))) if word}
 
 
 def do(edit: str, ram: Ram, sid: int = NIC) -> dict[int, int]:
     """The words that an edit changes, and what they are then."""
-    before = dict(ram.words)
+    before = ram.words()
     guest = cast(Guest, ram)
-    hostile.EDITS[edit](hostile.Scene(guest, tables.Tables(guest), sid, OLD, [CRASH]))
-    return {at: word for at, word in ram.words.items() if before.get(at, 0) != word}
+    hostile.EDITS[edit](hostile.Scene(guest, View.of(guest), sid, OLD, [CRASH]))
+    return {at: word for at, word in ram.words().items() if before.get(at, 0) != word}
 
 
-def legacy() -> Ram:
+@pytest.fixture(name="legacy")
+def fixture_legacy(tmp_path: Path) -> Callable[[], Ram]:
     """Bus 0 has a context table at 0x3000, the card an entry in it."""
-    ram = Ram(0x2000)
-    ram.words |= {0x2000: 0x3001, 0x3080: 0x4001, 0x3088: 0x301}
-    return ram
+    return lambda: Ram(tmp_path, 0x2000, {0x2000: 0x3001, 0x3080: 0x4001, 0x3088: 0x301})
 
 
-def test_edits_hit_one_entry() -> None:
+def test_edits_hit_one_entry(legacy: Callable[[], Ram]) -> None:
     assert do("context-mmio", legacy()) == {0x3080: 0xFED90001}
     assert do("context-full", legacy()) == dict.fromkeys((0x3080, 0x3088), (1 << 64) - 1)
     assert do("context-type", legacy()) == {0x3080: 0x400D}
     assert do("context-width", legacy()) == {0x3088: 0x307}
+    assert do("context-reserved", legacy()) == {0x3080: 0x4021}
     assert do("context-new", legacy(), 0x18) == {0x3180: 0xFED90001, 0x3188: 0x7701}
+    garbage = do("context-garbage", legacy())
+    assert list(garbage) == [0x3080, 0x3088] and garbage[0x3080] & 3 == 3
     assert do("root-crash", legacy()) == {0x2000: 0x30000001}
     assert do("root-self", legacy(), 0x100) == {0x2010: 0x2001}
     assert do("root-reserved", legacy()) == {0x2000: 0x3551}
-    assert list(do("interrupt-nmi", legacy())) == [0x9000 + 16 * 1000]
+    assert list(do("root-garbage", legacy(), 0x100)) == [0x2010, 0x2018]
+    assert do("interrupt-nmi", legacy()) == {0x20000 + 16 * 1000: 0x310081}
     with pytest.raises(Failure):
         do("context-mmio", legacy(), 0x100)
     with pytest.raises(Failure):
         do("context-new", legacy())
 
 
-def test_edits_in_scalable_mode() -> None:
-    ram = Ram(0x2400)
-    ram.words |= {0x2000: 0x3001, 0x2008: 0x5001, 0x3100: 0x4001}
-    assert do("context-mmio", ram) == {0x3100: 0xFED90001}
-    assert do("root-mmio", ram, DISK) == {0x2008: 0xFED90001}
-    assert do("root-both", ram) == {0x2000: 0xFED90001, 0x2008: 1 << 36 | 1}
-    do("rtaddr-abort", ram)
-    assert ram.registers[tables.RTADDR] == 0x2C00
-    assert tables.Tables(cast(Guest, ram)).context_entry(0x7F << 3) is None
+def test_edits_of_registers(legacy: Callable[[], Ram]) -> None:
+    for edit, commands in (("rtaddr-mmio", {0x20: 0xFED90000}), ("rtaddr-abort", {0x20: 0x2C00}),
+                           ("rtaddr-extended", {0x20: 0x2800}), ("irta-mmio", {0xB8: 0xFED9000A})):
+        ram = legacy()
+        assert not do(edit, ram) and ram.commands == commands
 
 
-def test_tables_that_move() -> None:
+def test_edits_in_scalable_mode(tmp_path: Path) -> None:
+    def ram() -> Ram:
+        return Ram(tmp_path, 0x2400, {0x2000: 0x3001, 0x2008: 0x5001, 0x3100: 0x4001})
+
+    assert do("context-mmio", ram()) == {0x3100: 0xFED90001}
+    assert do("context-reserved", ram()) == {0x3100: 0x4041}
+    assert do("root-mmio", ram(), DISK) == {0x2008: 0xFED90001}
+    assert do("root-both", ram()) == {0x2000: 0xFED90001, 0x2008: 1 << 36 | 1}
+    assert list(do("context-full", ram())) == [0x3100, 0x3108, 0x3110, 0x3118]
+    with pytest.raises(Failure, match="root entry not present"):
+        do("context-mmio", ram(), 0x7F << 3 | 0x8000)
+
+
+def test_tables_that_move(legacy: Callable[[], Ram]) -> None:
     last = 0x3FFDE000
     ram = legacy()
     changed = do("context-last-page", ram)
     assert changed == {0x2000: last | 1, last + 0x80: 0x4001, last + 0x88: 0x301}
     ram = legacy()
     assert do("root-last-page", ram) == {last: 0x3001}
-    assert ram.registers[tables.RTADDR] == last
+    assert ram.commands == {0x20: last}
 
 
-def test_free_interrupt_entries() -> None:
+def test_free_interrupt_entries(legacy: Callable[[], Ram]) -> None:
     ram = legacy()
-    ram.words[0x9010] = 0x31_0001  # in use
+    ram.poke(0x20010, struct.pack("<Q", 0x400001))  # in use
     changed = do("interrupt-full", ram)
-    assert len(changed) == 15 and 0x9010 not in changed
+    assert len(changed) == 2047 and 0x20010 not in changed and set(changed.values()) == {0x310001}
+    ram = legacy()
+    ram.poke(0x20010, struct.pack("<Q", 0x400001))
+    assert 0x20010 not in do("interrupt-garbage", ram)
 
 
 def test_hostile_rows() -> None:

@@ -23,6 +23,7 @@ from common import Failure
 from course import Kernel
 from evidence import Dump, Facts, Function, Span
 from guest import Mark
+from inspector import Diff, TableChange
 
 NIC, DISK = 0x08, 0xFA
 CRASH = Span(0x2F000000, 0x3EFFFFFF)
@@ -76,7 +77,8 @@ def fault(sid: int) -> str:
 
 
 def facts(story: str = GOOD, *, listing: Sequence[str] = LISTING,
-          changed: Sequence[int] = (0x5000000,), on_at_end: bool = True,
+          changed: Sequence[int] = (0x5000000,),
+          tables: Sequence[TableChange] = (), on_at_end: bool = True,
           dump: Dump | None = None, put: dict[str, str] | None = None) -> Facts:
     """A run out of its story; put replaces the words in capitals by trace lines."""
     names = {"PANIC": "panic", "CRASH": "crash", "SAVED": "saved"}
@@ -96,7 +98,8 @@ def facts(story: str = GOOD, *, listing: Sequence[str] = LISTING,
     misfit = evidence.name_functions(functions, row.devices)
     return Facts(
         row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
-        functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=list(changed),
+        functions=functions, misfit=misfit, old=OLD, crash=[CRASH],
+        changed=Diff(list(changed), list(tables), 9),
         translating_at_end=on_at_end,
         dump=dump or Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"))
 
@@ -168,6 +171,20 @@ def test_old_memory_written_by_software() -> None:
     assert judge(facts(GOOD.replace("CRASH", "EARLY\nCRASH"), changed=[0x123000], put={
         "EARLY": translate(0xFFFF0000, 0x123000)}))["INTACT"] == "fail"
     assert judge(facts(changed=[]))["INTACT"] == "pass"
+
+
+def test_old_tables_written_by_software() -> None:
+    change = TableChange("context table of bus 00", 0x123008, 0x301, 0, False)
+    got = verdict.judge(facts(changed=[0x123000], tables=[change]))["INTACT"]
+    assert got.verdict == "fail" and "context table of bus 00: at 0x123008" in got.text
+    # The unit's own bits are no change, and excuse their page.
+    mark = change._replace(after=0x321, by_hardware=True)
+    assert judge(facts(changed=[0x123000], tables=[mark]))["INTACT"] == "pass"
+    assert judge(facts(changed=[0x123000, 0x124000], tables=[mark]))["INTACT"] == "fail"
+    assert judge(facts(changed=[0x123000], tables=[mark, change]))["INTACT"] == "fail"
+    # What only a damaged entry takes for a table may be a device's buffer.
+    assert judge(facts(changed=[0x123000], tables=[change], put={
+        "FLYING": translate(0xFFFF0000, 0x123000)}))["INTACT"] == "pass"
 
 
 def test_between_the_two_flushes_of_a_release_old_entries_may_be_used() -> None:

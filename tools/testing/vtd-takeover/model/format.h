@@ -90,6 +90,7 @@ inline constexpr Field us{0, 2, 2};
 inline constexpr Field accessed{0, 5, 5};
 inline constexpr Field dirty{0, 6, 6};
 inline constexpr Field ps{0, 7, 7};
+inline constexpr Field extended_accessed{0, 10, 10}; // EA
 inline constexpr Field address{0, 51, 12};
 inline constexpr Field xd{0, 63, 63};
 } // namespace first_stage
@@ -110,6 +111,29 @@ inline constexpr Field ttm{0, 11, 10};
 inline constexpr Field address{0, 63, 12};
 enum class Ttm { legacy = 0, scalable = 1, reserved = 2, abort = 3 };
 } // namespace rtaddr
+
+namespace irta { // 11.4.9
+inline constexpr Field size{0, 3, 0}; // 2 to the power of this, plus one, entries
+inline constexpr Field eime{0, 11, 11};
+inline constexpr Field address{0, 63, 12};
+} // namespace irta
+
+namespace irte { // 9.9; what a posted entry has instead: 9.10
+inline constexpr unsigned words = 2;
+inline constexpr Field dm{0, 2, 2};
+inline constexpr Field rh{0, 3, 3};
+inline constexpr Field tm{0, 4, 4};
+inline constexpr Field dlm{0, 7, 5};
+inline constexpr Field posted{0, 15, 15}; // IM
+inline constexpr Field vector{0, 23, 16};
+inline constexpr Field dst{0, 63, 32};
+inline constexpr Field urgent{0, 14, 14};
+inline constexpr Field pda_low{0, 63, 38};
+inline constexpr Field sid{1, 15, 0};
+inline constexpr Field sq{1, 17, 16};
+inline constexpr Field svt{1, 19, 18};
+inline constexpr Field pda_high{1, 63, 32};
+} // namespace irte
 
 // 3.6, 3.7: nine bits of address a level.
 inline constexpr unsigned level_bits = 9;

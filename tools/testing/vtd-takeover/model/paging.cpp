@@ -49,34 +49,59 @@ u64 slot(Iova iova, unsigned level) {
     return (iova.value >> level_shift(level) & below(level_bits)) * sizeof(u64);
 }
 
-// 9.8: bits that have to be zero in an entry of a level, whether it is a leaf or not.
-u64 reserved_second(const Capabilities& can, u64 entry, unsigned level, bool leaf) {
-    u64 mask =
-        second_stage::reserved_62.mask() | (second_stage::address.mask() & ~below(can.host_width));
-    if (leaf)
-        mask |= below(level_shift(level)) & second_stage::address.mask();
-    else
-        mask |= second_stage::ps.mask();
-    if (!leaf || !can.snoop_control())
-        mask |= second_stage::snp.mask();
-    return entry & mask;
-}
-
-u64 reserved_first(const Capabilities& can, u64 entry, unsigned level, bool leaf) {
-    u64 mask = first_stage::address.mask() & ~below(can.host_width);
-    if (leaf && level > 1) // bit 12 is PAT
-        mask |= below(level_shift(level)) & first_stage::address.mask() & ~page_size;
-    if (!leaf && level > 3)
-        mask |= first_stage::ps.mask();
-    return entry & mask;
-}
-
 bool right_missing(const Paging& paging, const Position& here) {
     const Rights want = needed(paging);
     return (want.read && !here.read) || (want.write && !here.write) || (!here.read && !here.write);
 }
 
 } // namespace
+
+// 9.8
+PageEntry second_stage_entry(const Capabilities& can, u64 entry, unsigned level) {
+    const bool large = level > 1 && second_stage::ps.in(entry);
+    const bool leaf = level == 1 || (large && can.large_second(level));
+
+    u64 reserved =
+        second_stage::reserved_62.mask() | (second_stage::address.mask() & ~below(can.host_width));
+    if (leaf)
+        reserved |= below(level_shift(level)) & second_stage::address.mask();
+    else
+        reserved |= second_stage::ps.mask();
+    if (!leaf || !can.snoop_control())
+        reserved |= second_stage::snp.mask();
+
+    const bool read = second_stage::r.in(entry), write = second_stage::w.in(entry);
+    return {.present = read || write,
+            .leaf = leaf,
+            .address = {entry & second_stage::address.mask()},
+            .read = read,
+            .write = write,
+            .user = true,
+            .reserved = (entry & reserved) != 0};
+}
+
+// 9.7
+PageEntry first_stage_entry(const Capabilities& can, u64 entry, unsigned level) {
+    const bool large = level > 1 && first_stage::ps.in(entry);
+    const bool leaf = level == 1 || (large && (level == 2 || (level == 3 && can.first_1g())));
+
+    u64 reserved = first_stage::address.mask() & ~below(can.host_width);
+    if (leaf && level > 1) // bit 12 is PAT
+        reserved |= below(level_shift(level)) & first_stage::address.mask() & ~page_size;
+    if (!leaf)
+        reserved |= first_stage::ps.mask();
+
+    Hpa address{entry & first_stage::address.mask()};
+    if (leaf)
+        address.value &= ~below(level_shift(level));
+    return {.present = first_stage::p.in(entry) != 0,
+            .leaf = leaf,
+            .address = address,
+            .read = true,
+            .write = first_stage::rw.in(entry) != 0,
+            .user = first_stage::us.in(entry) != 0,
+            .reserved = (entry & reserved) != 0};
+}
 
 Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned levels, Iova iova) {
     const Capabilities& can = paging.capabilities;
@@ -102,28 +127,24 @@ Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned l
             return here.level == levels ? reasons.top_access : reasons.access;
         paging.source.step(Table::second_stage, at, {&*entry, 1});
 
-        here.read = here.read && second_stage::r.in(*entry);
-        here.write = here.write && second_stage::w.in(*entry);
+        const PageEntry found = second_stage_entry(can, *entry, here.level);
+        here.read = here.read && found.read;
+        here.write = here.write && found.write;
         if (right_missing(paging, here)) {
-            const bool none = !second_stage::r.in(*entry) && !second_stage::w.in(*entry);
             if (want.write && !here.write)
-                return none ? reasons.not_present_write : reasons.no_write;
-            return none ? reasons.not_present_read : reasons.no_read;
+                return found.present ? reasons.no_write : reasons.not_present_write;
+            return found.present ? reasons.no_read : reasons.not_present_read;
         }
-
-        const bool large = here.level > 1 && second_stage::ps.in(*entry);
-        const bool leaf = here.level == 1 || (large && can.large_second(here.level));
-        if (reserved_second(can, *entry, here.level, leaf))
+        if (found.reserved)
             return reasons.reserved;
 
-        const Hpa address{*entry & second_stage::address.mask()};
-        if (leaf) {
+        if (found.leaf) {
             const unsigned bits = level_shift(here.level);
-            const Translation page{address, bits, here.read, here.write, tag.did, false};
+            const Translation page{found.address, bits, here.read, here.write, tag.did, false};
             paging.source.keep_page(tag, iova, page);
             return page;
         }
-        here.table = address;
+        here.table = found.address;
         here.level--;
         paging.source.keep(tag, iova, here);
     }
@@ -183,24 +204,22 @@ Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) 
             return here.level == stage.levels ? Reason::first_root_access : Reason::first_access;
         paging.source.step(Table::first_stage, at, {&*entry, 1});
 
-        if (!first_stage::p.in(*entry))
+        const PageEntry found = first_stage_entry(can, *entry, here.level);
+        if (!found.present)
             return Reason::first_not_present;
-        here.user = here.user && first_stage::us.in(*entry);
-        here.write = here.write && first_stage::rw.in(*entry);
+        here.user = here.user && found.user;
+        here.write = here.write && found.write;
         if (!stage.privileged && !here.user)
             return Reason::first_privilege;
         const bool writable = here.write || (stage.privileged && !stage.write_protect);
         if (writes && !writable)
             return Reason::sm_no_write;
 
-        const bool large = here.level > 1 && first_stage::ps.in(*entry);
-        const bool leaf =
-            here.level == 1 || (large && (here.level == 2 || (here.level == 3 && can.first_1g())));
-        if (reserved_first(can, *entry, here.level, leaf) || (large && !leaf))
+        if (found.reserved)
             return Reason::first_reserved;
 
-        Hpa address{*entry & first_stage::address.mask()};
-        if (!leaf) {
+        Hpa address = found.address;
+        if (!found.leaf) {
             here.table = address;
             here.level--;
             paging.source.keep(stage.tag, iova, here);
@@ -208,7 +227,6 @@ Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) 
         }
 
         unsigned bits = level_shift(here.level);
-        address.value &= ~below(bits);
         if (stage.second) {
             // A page of the pair is as large as the smaller of the two.
             const u64 offset = iova.value & below(bits) & ~below(page_bits);

@@ -33,6 +33,25 @@ struct FirstStage {
     std::optional<SecondStage> second;
 };
 
+// What one entry of a page table says, whatever led to it.
+struct PageEntry {
+    bool present{}, leaf{};
+    Hpa address; // of the page or of the next table
+    bool read{}, write{}, user{};
+    bool reserved{}; // a reserved bit is set
+};
+
+PageEntry second_stage_entry(const Capabilities& capabilities, u64 entry, unsigned level);
+PageEntry first_stage_entry(const Capabilities& capabilities, u64 entry, unsigned level);
+
+// 3.4: what the entries before the page tables make of a request. Pass-through has no tables.
+struct PassThrough {
+    Did did;
+};
+using Destination = std::variant<PassThrough, SecondStage, FirstStage, Fault>;
+
+Destination destination(const Hardware& unit, const Request& request, Source& source);
+
 using Page = std::variant<Translation, Reason>;
 
 Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned levels, Iova iova);

@@ -23,7 +23,7 @@ public:
     Walk(const Hardware& unit, const Request& request, Source& source)
         : unit_(unit), can_(unit.capabilities), request_(request), source_(source) {}
 
-    Outcome run() {
+    Destination entries() {
         switch (static_cast<rtaddr::Ttm>(rtaddr::ttm.in(unit_.rtaddr))) {
         case rtaddr::Ttm::legacy:
             return request_.pasid ? refuse(Reason::rtaddr_ttm_pasid) : legacy();
@@ -34,10 +34,28 @@ public:
         }
     }
 
+    Outcome run() {
+        const Destination found = entries();
+        if (const auto* fault = std::get_if<Fault>(&found))
+            return *fault;
+        if (const auto* pass = std::get_if<PassThrough>(&found))
+            return untranslated(pass->did);
+        const Paging paging{can_, scalable_mode() ? Mode::scalable : Mode::legacy, request_.access,
+                            source_};
+        if (const auto* second = std::get_if<SecondStage>(&found))
+            return finish(
+                second_stage_walk(paging, second->tag, second->top, second->levels, request_.iova));
+        return finish(first_stage_walk(paging, std::get<FirstStage>(found), request_.iova));
+    }
+
 private:
+    bool scalable_mode() const {
+        return rtaddr::ttm.in(unit_.rtaddr) == static_cast<u64>(rtaddr::Ttm::scalable);
+    }
+
     // 7.2.1: from the entry on in which FPD is set, nothing is recorded, but for entries that are
     // not to be believed: reserved bits in a context entry are no qualified fault.
-    Outcome refuse(Reason reason) const {
+    Fault refuse(Reason reason) const {
         const bool qualified =
             reason != Reason::context_reserved && reason != Reason::sm_context_reserved;
         return Fault{reason, !silent_ || !qualified};
@@ -56,7 +74,7 @@ private:
     }
 
     // 9.1, 9.3
-    Outcome legacy() {
+    Destination legacy() {
         if (const auto known = source_.cached(request_.rid))
             return legacy(*known, false);
 
@@ -93,7 +111,7 @@ private:
         return {};
     }
 
-    Outcome legacy(const ContextEntry& entry, bool fetched) {
+    Destination legacy(const ContextEntry& entry, bool fetched) {
         using context::Tt;
         const std::span words{entry.words};
         const auto flaw = flaw_legacy(words);
@@ -109,16 +127,15 @@ private:
         if (request_.kind != Kind::untranslated && tt != Tt::all)
             return refuse(Reason::context_blocks_at);
         if (request_.kind == Kind::translated || tt == Tt::pass_through)
-            return untranslated(did, Reason::interrupt_address);
+            return PassThrough{did};
 
         const Hpa top{words[0] & context::ssptptr.mask()};
         const auto levels = static_cast<unsigned>(context::aw.of(words)) + aw_levels;
-        return finish(second_stage_walk(paging(Mode::legacy), {did, {}, Table::second_stage}, top,
-                                        levels, request_.iova));
+        return SecondStage{{did, {}, Table::second_stage}, top, levels};
     }
 
     // 9.2, 9.4
-    Outcome scalable() {
+    Destination scalable() {
         if (const auto known = source_.cached(request_.rid))
             return scalable(*known, false);
 
@@ -154,7 +171,7 @@ private:
         return {};
     }
 
-    Outcome scalable(const ContextEntry& entry, bool fetched) {
+    Destination scalable(const ContextEntry& entry, bool fetched) {
         const std::span words{entry.words};
         const auto flaw = flaw_scalable(words);
 
@@ -168,7 +185,7 @@ private:
         if (request_.pasid && !sm_context::paside.of(words))
             return refuse(Reason::sm_no_paside);
         if (request_.kind == Kind::translated)
-            return untranslated(no_did, Reason::sm_interrupt_address);
+            return PassThrough{no_did};
 
         const Pasid rid_pasid{can_.rid_pasid() ? static_cast<u32>(sm_context::rid_pasid.of(words))
                                                : 0};
@@ -179,7 +196,7 @@ private:
     }
 
     // 9.5
-    Outcome directory(std::span<const u64> context) {
+    Destination directory(std::span<const u64> context) {
         const u64 entries = u64{1} << (7 + sm_context::pdts.of(context));
         const u64 index = pasid_.value / pasid_entry::per_table;
         if (index >= entries)
@@ -227,7 +244,7 @@ private:
         return {};
     }
 
-    Outcome pasid(const PasidEntry& entry, bool fetched) {
+    Destination pasid(const PasidEntry& entry, bool fetched) {
         using pasid_entry::Pgtt;
         const std::span words{entry.words};
         const auto flaw = flaw_pasid(words);
@@ -246,15 +263,14 @@ private:
             return refuse(Reason::pasid_no_sre);
 
         if (pgtt == Pgtt::pass_through)
-            return untranslated(did, Reason::sm_interrupt_address);
+            return PassThrough{did};
 
         const Tag tag_second{did, {}, Table::second_stage};
         const Hpa top_second{words[0] & pasid_entry::ssptptr.mask()};
         if (pgtt == Pgtt::second)
-            return finish(second_stage_walk(paging(Mode::scalable), tag_second, top_second, levels,
-                                            request_.iova));
+            return SecondStage{tag_second, top_second, levels};
 
-        const FirstStage stage{
+        return FirstStage{
             .tag = {did, pasid_, Table::first_stage},
             .top = {words[2] & pasid_entry::fsptptr.mask()},
             .levels = pasid_entry::fspm.of(words) ? 5U : 4U,
@@ -264,38 +280,34 @@ private:
                           ? std::optional{SecondStage{tag_second, top_second, levels}}
                           : std::nullopt,
         };
-        return finish(first_stage_walk(paging(Mode::scalable), stage, request_.iova));
     }
 
     // 6.1: no cache holds what made a request fault, but for those of a unit in caching mode,
     // which know it by domain id 0.
     bool remembers(std::optional<Reason> flaw) const { return !flaw || can_.caching_mode(); }
 
-    Paging paging(Mode mode) { return {can_, mode, request_.access, source_}; }
-
     // A request that is passed on as it is.
-    Outcome untranslated(Did did, Reason interrupt) {
+    Outcome untranslated(Did did) const {
         const Hpa address{request_.iova.value};
         if (address.value & above(can_))
-            return refuse(interrupt == Reason::interrupt_address ? Reason::beyond_width
-                                                                 : Reason::sm_beyond_width);
+            return refuse(scalable_mode() ? Reason::sm_beyond_width : Reason::beyond_width);
         if (is_interrupt_address(address) && request_.kind != Kind::translated)
-            return refuse(interrupt);
+            return refuse(no_interrupt());
         return Translation{{address.value & ~(page_size - 1)}, page_bits, true, true, did, true};
     }
 
     // 3.14: nor may a page lie there.
-    Outcome finish(const std::variant<Translation, Reason>& found) {
+    Outcome finish(const Page& found) const {
         if (const auto* reason = std::get_if<Reason>(&found))
             return refuse(*reason);
         const auto& page = std::get<Translation>(found);
         const u64 offset = request_.iova.value & ((u64{1} << page.page_bits) - 1);
-        if (is_interrupt_address(page.address + offset)) {
-            const bool scalable_mode =
-                rtaddr::ttm.in(unit_.rtaddr) == static_cast<u64>(rtaddr::Ttm::scalable);
-            return refuse(scalable_mode ? Reason::sm_interrupt_address : Reason::interrupt_address);
-        }
-        return page;
+        return is_interrupt_address(page.address + offset) ? Outcome{refuse(no_interrupt())}
+                                                           : Outcome{page};
+    }
+
+    Reason no_interrupt() const {
+        return scalable_mode() ? Reason::sm_interrupt_address : Reason::interrupt_address;
     }
 
     const Hardware& unit_;
@@ -308,6 +320,10 @@ private:
 };
 
 } // namespace
+
+Destination destination(const Hardware& unit, const Request& request, Source& source) {
+    return Walk(unit, request, source).entries();
+}
 
 Outcome translate(const Hardware& unit, const Request& request, Source& source) {
     return Walk(unit, request, source).run();
