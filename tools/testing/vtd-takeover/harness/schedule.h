@@ -29,6 +29,8 @@ public:
     void wait();
 
     unsigned points() const { return points_; }
+    // Where the running task changed: what repeats this run.
+    const std::vector<unsigned>& changes() const { return changes_; }
 
     // Runs `once` with every schedule of up to `bound` changes; returns how many.
     static unsigned long all(unsigned bound, const std::function<unsigned(Schedule&)>& once);

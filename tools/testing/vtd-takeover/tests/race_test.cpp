@@ -4,6 +4,7 @@
 // two, and a unit that is taken over late while another one serves a driver. Each pair with every
 // schedule of up to two changes from one to the other.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "harness/crash_kernel.h"
@@ -44,7 +45,12 @@ void race(const Description& description, const std::function<void(CrashKernel&)
         CrashKernel kernel(world);
         before(kernel);
         world.schedule = &schedule;
-        schedule.run(tasks(kernel));
+        try {
+            schedule.run(tasks(kernel));
+        } catch (const Violation& violation) {
+            throw std::runtime_error(fmt::format("{}\n  tasks change at {}", violation.what(),
+                                                 fmt::join(schedule.changes(), ", ")));
+        }
         world.schedule = nullptr;
         world.check();
         World::totals.schedules++;
@@ -83,6 +89,15 @@ TEST_P(Races, OfDevicesOfTwoUnits) {
 TEST_P(Races, OfBlockedDevicesOfTwoUnits) {
     race(
         two_units(variant()), [](CrashKernel& kernel) { kernel.boot(TAKEOVER_BLOCK); }, both_map);
+}
+
+// The same requester id in two segments: one device has nothing to do with the other.
+TEST_P(Races, OfDevicesOfTwoSegments) {
+    Description description = two_units(variant());
+    description.devices[1].rids = description.devices[0].rids;
+    description.domains[1].did = description.domains[0].did;
+    race(
+        description, [](CrashKernel& kernel) { kernel.boot(); }, both_map);
 }
 
 TEST_P(Races, OfAUnitThatComesLate) {

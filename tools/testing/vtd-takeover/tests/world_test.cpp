@@ -4,6 +4,7 @@
 // capability that changes what software has to do.
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -55,6 +56,24 @@ TEST_P(Worlds, EveryOrderOfSteps) {
         }
         World::totals.schedules++;
     } while (std::ranges::next_permutation(order).found);
+}
+
+// Behind a VMD all disks have its requester id, and a domain in common: the first of them that maps
+// ends what was in flight of all.
+TEST_P(Worlds, DisksBehindAVmd) {
+    Description description = small_machine(variant());
+    const Rid vmd = Rid::of(0, 0xe, 0);
+    description.devices = {{.unit = 0, .rids = {vmd}, .domain = 0, .ats = false},
+                           {.unit = 0, .rids = {vmd}, .domain = 0},
+                           {.unit = 0, .rids = {Rid::of(0, 2, 0)}, .domain = 1}};
+    for (const auto& order : {std::array{0U, 1U, 2U}, {1U, 2U, 0U}, {2U, 1U, 0U}}) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        for (const unsigned device : order)
+            kernel.map(device);
+        EXPECT_EQ(world.units[0]->given.size(), 2U);
+    }
 }
 
 TEST_P(Worlds, Blocked) {
