@@ -32,7 +32,7 @@ def sources() -> list[Path]:
     """What its answers depend on."""
     of_model = [MODEL / f"{name}.{ending}" for name in ("faults", "paging", "translation")
                 for ending in ("cpp", "h")]
-    of_model += [MODEL / name for name in ("capabilities.h", "format.h", "types.h")]
+    of_model += [MODEL / name for name in ("capabilities.h", "format.h", "registers.h", "types.h")]
     return sorted(p for p in SOURCE.iterdir() if p.suffix in {".cpp", ".h"}
                   and p.name != "inspect_test.cpp") + of_model
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/unit.h"
+#include "model/registers.h"
 
 namespace vtd::inspect {
 

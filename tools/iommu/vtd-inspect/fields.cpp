@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "dump.h"
+#include "model/registers.h"
 
 namespace vtd::inspect {
 
@@ -73,16 +74,28 @@ constexpr Named second_fields[] = {{"r", fmt_::second_stage::r},
                                    {"d", fmt_::second_stage::dirty},
                                    {"snp", fmt_::second_stage::snp},
                                    {"addr", fmt_::second_stage::address, true}};
-constexpr Named irte_fields[] = {
-    {"p", fmt_::present},       {"fpd", fmt_::fault_disable}, {"dm", fmt_::irte::dm},
-    {"rh", fmt_::irte::rh},     {"tm", fmt_::irte::tm},       {"dlm", fmt_::irte::dlm},
-    {"im", fmt_::irte::posted}, {"v", fmt_::irte::vector},    {"dst", fmt_::irte::dst},
-    {"sid", fmt_::irte::sid},   {"sq", fmt_::irte::sq},       {"svt", fmt_::irte::svt}};
-constexpr Named posted_fields[] = {{"p", fmt_::present},        {"fpd", fmt_::fault_disable},
-                                   {"urg", fmt_::irte::urgent}, {"im", fmt_::irte::posted},
-                                   {"v", fmt_::irte::vector},   {"pda_low", fmt_::irte::pda_low},
-                                   {"sid", fmt_::irte::sid},    {"sq", fmt_::irte::sq},
-                                   {"svt", fmt_::irte::svt},    {"pda_high", fmt_::irte::pda_high}};
+constexpr Named irte_fields[] = {{"p", fmt_::present},
+                                 {"fpd", fmt_::fault_disable},
+                                 {"dm", fmt_::irte::logical},
+                                 {"rh", fmt_::irte::redirection},
+                                 {"tm", fmt_::irte::level},
+                                 {"dlm", fmt_::irte::delivery},
+                                 {"im", fmt_::irte::posted},
+                                 {"v", fmt_::irte::vector},
+                                 {"dst", fmt_::irte::destination},
+                                 {"sid", fmt_::irte::sid},
+                                 {"sq", fmt_::irte::sq},
+                                 {"svt", fmt_::irte::svt}};
+constexpr Named posted_fields[] = {{"p", fmt_::present},
+                                   {"fpd", fmt_::fault_disable},
+                                   {"urg", fmt_::posted_irte::urgent},
+                                   {"im", fmt_::irte::posted},
+                                   {"v", fmt_::irte::vector},
+                                   {"pda_low", fmt_::posted_irte::address_low},
+                                   {"sid", fmt_::irte::sid},
+                                   {"sq", fmt_::irte::sq},
+                                   {"svt", fmt_::irte::svt},
+                                   {"pda_high", fmt_::posted_irte::address_high}};
 
 struct Kind {
     std::string_view name;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "compare/tables.h"
-#include "model/unit.h"
+#include "model/registers.h"
 #include "view.h"
 
 namespace {

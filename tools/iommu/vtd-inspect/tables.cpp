@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "model/format.h"
+#include "model/registers.h"
 
 namespace vtd::inspect {
 
@@ -261,7 +261,7 @@ Tables tables(const Dump& dump, const UnitState& unit) {
         pages.go(stream.destination);
     });
     if (const Hpa at{irta::address.make(irta::address.in(unit.irta))}; at.value)
-        all.interrupts = {at, (u64{2} << irta::size.in(unit.irta)) * irte::words * sizeof(u64)};
+        all.interrupts = {at, irta::entries(unit.irta) * irte::words * sizeof(u64)};
     return all;
 }
 

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "model/unit.h"
+#include "model/registers.h"
 
 namespace vtd::inspect {
 
@@ -120,7 +120,7 @@ struct Interrupts {
 };
 
 Interrupts interrupt_table(const UnitState& unit) {
-    return {{irta::address.make(irta::address.in(unit.irta))}, u64{2} << irta::size.in(unit.irta)};
+    return {{irta::address.make(irta::address.in(unit.irta))}, irta::entries(unit.irta)};
 }
 
 Structure interrupt_kind(std::span<const u64> words) {
@@ -417,13 +417,14 @@ private:
                        {"words", hex_words(words)}};
             if (kind == Structure::irte) {
                 // 5.1.5.1: 3 and 6 are no delivery modes.
-                const u64 mode = irte::dlm.of(words);
+                const u64 mode = irte::delivery.of(words);
                 if (mode == 3 || mode == 6)
                     found("illegal", "no such delivery mode", std::move(where));
                 continue;
             }
             const u64 descriptor =
-                irte::pda_high.of(words) << 32 | irte::pda_low.make(irte::pda_low.of(words)) >> 32;
+                posted_irte::address_high.of(words) << 32 | posted_irte::address_low.of(words)
+                                                                << posted_irte::address_low_shift;
             where["descriptor"] = hex(descriptor);
             if (!dump_.ram.holds({descriptor}))
                 found("illegal", "the posted descriptor is not in memory", where);

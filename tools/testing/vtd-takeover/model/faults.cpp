@@ -99,6 +99,26 @@ const char* text(Reason reason) {
         return "address not canonical";
     case Reason::first_privilege:
         return "a page of the supervisor";
+    case Reason::interrupt_reserved:
+        return "reserved bits in an interrupt request";
+    case Reason::interrupt_beyond_table:
+        return "interrupt index beyond the table";
+    case Reason::interrupt_not_present:
+        return "interrupt entry not present";
+    case Reason::interrupt_access:
+        return "no memory where the interrupt table should be";
+    case Reason::interrupt_entry_reserved:
+        return "reserved bits in an interrupt entry";
+    case Reason::interrupt_compatibility:
+        return "an interrupt in compatibility format";
+    case Reason::interrupt_source:
+        return "an interrupt of another requester";
+    case Reason::posted_access:
+        return "no memory where a posted-interrupt descriptor should be";
+    case Reason::posted_reserved:
+        return "reserved bits in a posted-interrupt descriptor";
+    case Reason::interrupt_last:
+        break;
     }
     return "unknown";
 }

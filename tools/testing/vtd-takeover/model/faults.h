@@ -27,6 +27,18 @@ enum class Reason : u8 {
     paging_reserved = 0x0c,     // LSL.2
     context_blocks_at = 0x0d,   // LCT.5: translated or translation request
     interrupt_address = 0x0e,   // LGN.4
+    // Interrupts
+    interrupt_reserved = 0x20,     // the request itself
+    interrupt_beyond_table = 0x21, // IRTA.S
+    interrupt_not_present = 0x22,
+    interrupt_access = 0x23,
+    interrupt_entry_reserved = 0x24,
+    interrupt_compatibility = 0x25, // a request of the other format is blocked
+    interrupt_source = 0x26,        // SVT, SQ, SID
+    posted_access = 0x27,
+    posted_reserved = 0x28,
+    interrupt_first = interrupt_reserved,
+    interrupt_last = 0x2f,
     // Scalable mode
     rtaddr_invalid = 0x30,              // RTA.1
     rtaddr_ttm_pasid = 0x31,            // RTA.2: request with PASID, TTM legacy

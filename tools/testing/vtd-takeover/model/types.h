@@ -36,6 +36,8 @@ struct Rid {
     }
     constexpr u8 bus() const { return static_cast<u8>(value >> 8); }
     constexpr u8 devfn() const { return static_cast<u8>(value); }
+    constexpr unsigned device() const { return devfn() >> 3; }
+    constexpr unsigned function() const { return devfn() & 7; }
 };
 
 // 20 bits.
@@ -48,6 +50,13 @@ struct Pasid {
 struct Did {
     u16 value{};
     auto operator<=>(const Did&) const = default;
+};
+
+// 5.1.3: of an entry in the interrupt-remapping table. What a request yields may be beyond any
+// table.
+struct IrteIndex {
+    u32 value{};
+    auto operator<=>(const IrteIndex&) const = default;
 };
 
 inline constexpr unsigned page_bits = 12;

@@ -41,17 +41,7 @@ constexpr u64 wait_writes = bit(5);
 } // namespace
 
 Unit::Unit(Capabilities capabilities, Memory& memory)
-    : capabilities_(capabilities), memory_(memory), faults_(fault_records()) {}
-
-unsigned Unit::iotlb_register() const {
-    return static_cast<unsigned>(Field{0, 17, 8}.in(capabilities_.ecap)) * 16;
-}
-unsigned Unit::fault_register() const {
-    return static_cast<unsigned>(Field{0, 33, 24}.in(capabilities_.cap)) * 16;
-}
-unsigned Unit::fault_records() const {
-    return static_cast<unsigned>(Field{0, 47, 40}.in(capabilities_.cap)) + 1;
-}
+    : capabilities_(capabilities), memory_(memory), faults_(capabilities.fault_records()) {}
 
 bool Unit::scalable() const {
     return rtaddr::ttm.in(*roots_.begin()) == static_cast<u64>(rtaddr::Ttm::scalable);
@@ -92,11 +82,12 @@ u32 Unit::read32(unsigned at) {
 }
 
 u64 Unit::read64(unsigned at) {
-    if (at >= fault_register() && at < fault_register() + fault_records() * 16) {
-        const FaultRecord& record = faults_[(at - fault_register()) / 16];
+    if (at >= capabilities_.fault_register() &&
+        at < capabilities_.fault_register() + capabilities_.fault_records() * 16) {
+        const FaultRecord& record = faults_[(at - capabilities_.fault_register()) / 16];
         return at % 16 ? record.high : record.low;
     }
-    if (at == iotlb_register() + 8) {
+    if (at == capabilities_.iotlb_register() + 8) {
         iotlb_ &= ~iotlb_go;
         return iotlb_;
     }
@@ -140,11 +131,11 @@ void Unit::write32(unsigned at, u32 value) {
 }
 
 void Unit::write64(unsigned at, u64 value) {
-    if (at == iotlb_register()) {
+    if (at == capabilities_.iotlb_register()) {
         iva_ = value;
         return;
     }
-    if (at == iotlb_register() + 8)
+    if (at == capabilities_.iotlb_register() + 8)
         return iotlb_command(value);
     switch (at) {
     case reg::rtaddr:
@@ -374,7 +365,7 @@ void Unit::record(const Request& request, Fault fault) {
     record.high = bit(63) | u64{request.access != Access::write} << 62 |
                   u64{static_cast<u8>(fault.reason)} << 32 | request.rid.value;
     fsts_ |= fault_status::ppf;
-    next_fault_ = (next_fault_ + 1) % fault_records();
+    next_fault_ = (next_fault_ + 1) % capabilities_.fault_records();
 }
 
 } // namespace vtd::model

@@ -12,27 +12,9 @@
 #include <string>
 
 #include "model/explore.h"
+#include "model/registers.h"
 
 namespace vtd::model {
-
-// 11.4: offsets
-namespace reg {
-inline constexpr unsigned cap = 0x08, ecap = 0x10, gcmd = 0x18, gsts = 0x1c, rtaddr = 0x20,
-                          ccmd = 0x28, fsts = 0x34, fectl = 0x38, iqh = 0x80, iqt = 0x88,
-                          iqa = 0x90, ics = 0x9c, irta = 0xb8;
-}
-
-// 11.4.4: bits of the command and the status register
-namespace command {
-inline constexpr u32 translation = 1U << 31, srtp = 1U << 30, wbf = 1U << 27, qie = 1U << 26,
-                     ire = 1U << 25, sirtp = 1U << 24, cfi = 1U << 23;
-inline constexpr u32 one_shot = srtp | 1U << 29 | wbf | sirtp;
-} // namespace command
-
-// 11.4.9: fault status
-namespace fault_status {
-inline constexpr u32 pfo = 1 << 0, ppf = 1 << 1, iqe = 1 << 4, ice = 1 << 5, ite = 1 << 6;
-}
 
 // 7.2.2: one record, as software reads it.
 struct FaultRecord {
@@ -85,9 +67,6 @@ private:
     void run_queue();
     bool descriptor(Hpa at);
     void flush_everything();
-    unsigned iotlb_register() const;
-    unsigned fault_register() const;
-    unsigned fault_records() const;
 
     Capabilities capabilities_;
     Memory& memory_;

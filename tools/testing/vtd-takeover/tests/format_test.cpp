@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Two places know where the fields lie, and were written apart: the kernel's format.h and the
-// model's. Each mask of the one is held against the other's, bit by bit.
+// model's. Each name of the one is held against the other's, bit by bit, and the last test reads
+// format.h itself: a name that nobody compares here is an error. What the names are used for is
+// not tested here.
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "model/capabilities.h"
-#include "model/format.h"
+#include "model/faults.h"
+#include "model/registers.h"
 
 extern "C" {
 #include "format.h"
@@ -18,91 +30,288 @@ using namespace vtd::model;
 namespace ctx = vtd::model::context;
 
 struct Both {
-    const char* name;
+    std::string name;
     u64 kernel;
     u64 model;
 };
 
-TEST(Format, TheKernelsMasksAreTheModels) {
-    const Both fields[] = {
-        {"root P", VTD_ROOT_PRESENT, present.mask()},
-        {"root reserved", VTD_ROOT_RESERVED, root::reserved.mask()},
-        {"root CTP", VTD_ROOT_ADDR, root::ctp.mask()},
-        {"context P", VTD_CTX_PRESENT, present.mask()},
-        {"context FPD", VTD_CTX_FPD, fault_disable.mask()},
-        {"context TT", VTD_CTX_TT, ctx::tt.mask()},
-        {"context reserved 0", VTD_CTX_RESERVED_0, ctx::reserved_0.mask()},
-        {"context SSPTPTR", VTD_CTX_SSPTPTR, ctx::ssptptr.mask()},
-        {"context AW", VTD_CTX_AW, ctx::aw.mask()},
-        {"context DID", VTD_CTX_DID, ctx::did.mask()},
-        {"context reserved 1", VTD_CTX_RESERVED_1, ctx::reserved_1.mask() | ctx::reserved_7.mask()},
-        {"scalable DTE", VTD_SM_CTX_DTE, sm_context::dte.mask()},
-        {"scalable PASIDE", VTD_SM_CTX_PASIDE, sm_context::paside.mask()},
-        {"scalable PRE", VTD_SM_CTX_PRE, sm_context::pre.mask()},
-        {"scalable reserved 0", VTD_SM_CTX_RESERVED_0, sm_context::reserved_0.mask()},
-        {"scalable PDTS", VTD_SM_CTX_PDTS, sm_context::pdts.mask()},
-        {"scalable PASIDDIRPTR", VTD_SM_CTX_PASIDDIRPTR, sm_context::pasiddirptr.mask()},
-        {"scalable RID_PASID", VTD_SM_CTX_RID_PASID, sm_context::rid_pasid.mask()},
-        {"scalable reserved 1", VTD_SM_CTX_RESERVED_1, sm_context::reserved_1.mask()},
-        {"directory SMPTBLPTR", VTD_PDE_SMPTBLPTR, pasid_directory::smptblptr.mask()},
-        {"PASID AW", VTD_PTE_AW, pasid_entry::aw.mask()},
-        {"PASID PGTT", VTD_PTE_PGTT, pasid_entry::pgtt.mask()},
-        {"PASID SSPTPTR", VTD_PTE_SSPTPTR, pasid_entry::ssptptr.mask()},
-        {"PASID DID", VTD_PTE_DID, pasid_entry::did.mask()},
-        {"second stage R", VTD_SS_READ, second_stage::r.mask()},
-        {"second stage W", VTD_SS_WRITE, second_stage::w.mask()},
-        {"second stage address", VTD_SS_ADDR, second_stage::address.mask()},
-        {"RTADDR TTM", VTD_RTADDR_TTM, rtaddr::ttm.mask()},
-        {"RTADDR address", VTD_RTADDR_ADDR, rtaddr::address.mask()},
+#define BOTH(kernel, model)                                                                        \
+    Both { #kernel, static_cast < u64>(kernel), static_cast < u64>(model) }
+
+constexpr u64 bit(unsigned number) { return u64{1} << number; }
+
+// The only bit that makes a capability true.
+template <class Answer> u64 capability(bool extended, Answer answer) {
+    u64 found = 0;
+    for (unsigned n = 0; n < 64; n++)
+        if (answer(Capabilities{.cap = extended ? 0 : bit(n), .ecap = extended ? bit(n) : 0}))
+            found |= bit(n);
+    return found;
+}
+u64 cap(bool (Capabilities::*answer)() const) {
+    return capability(false, [=](const Capabilities& can) { return (can.*answer)(); });
+}
+u64 ecap(bool (Capabilities::*answer)() const) {
+    return capability(true, [=](const Capabilities& can) { return (can.*answer)(); });
+}
+
+std::vector<Both> masks() {
+    return {
+        BOTH(VTD_ROOT_PRESENT, present.mask()),
+        BOTH(VTD_ROOT_RESERVED, root::reserved.mask()),
+        BOTH(VTD_ROOT_ADDR, root::ctp.mask()),
+        BOTH(VTD_CTX_PRESENT, present.mask()),
+        BOTH(VTD_CTX_FPD, fault_disable.mask()),
+        BOTH(VTD_CTX_TT, ctx::tt.mask()),
+        BOTH(VTD_CTX_RESERVED_0, ctx::reserved_0.mask()),
+        BOTH(VTD_CTX_SSPTPTR, ctx::ssptptr.mask()),
+        BOTH(VTD_CTX_AW, ctx::aw.mask()),
+        BOTH(VTD_CTX_DID, ctx::did.mask()),
+        BOTH(VTD_CTX_RESERVED_1, ctx::reserved_1.mask() | ctx::reserved_7.mask()),
+        BOTH(VTD_SM_CTX_DTE, sm_context::dte.mask()),
+        BOTH(VTD_SM_CTX_PASIDE, sm_context::paside.mask()),
+        BOTH(VTD_SM_CTX_PRE, sm_context::pre.mask()),
+        BOTH(VTD_SM_CTX_RESERVED_0, sm_context::reserved_0.mask()),
+        BOTH(VTD_SM_CTX_PDTS, sm_context::pdts.mask()),
+        BOTH(VTD_SM_CTX_PASIDDIRPTR, sm_context::pasiddirptr.mask()),
+        BOTH(VTD_SM_CTX_RID_PASID, sm_context::rid_pasid.mask()),
+        BOTH(VTD_SM_CTX_RESERVED_1, sm_context::reserved_1.mask()),
+        BOTH(VTD_PDE_SMPTBLPTR, pasid_directory::smptblptr.mask()),
+        BOTH(VTD_PTE_AW, pasid_entry::aw.mask()),
+        BOTH(VTD_PTE_PGTT, pasid_entry::pgtt.mask()),
+        BOTH(VTD_PTE_SSPTPTR, pasid_entry::ssptptr.mask()),
+        BOTH(VTD_PTE_DID, pasid_entry::did.mask()),
+        BOTH(VTD_SS_READ, second_stage::r.mask()),
+        BOTH(VTD_SS_WRITE, second_stage::w.mask()),
+        BOTH(VTD_SS_ADDR, second_stage::address.mask()),
+        BOTH(VTD_RTADDR_TTM, rtaddr::ttm.mask()),
+        BOTH(VTD_RTADDR_ADDR, rtaddr::address.mask()),
+        BOTH(VTD_IRTA_S, irta::size.mask()),
+        BOTH(VTD_IRTA_EIME, irta::eime.mask()),
+        BOTH(VTD_IRTA_ADDR, irta::address.mask()),
+        BOTH(VTD_IRTE_PRESENT, present.mask()),
+        BOTH(VTD_IRTE_FPD, fault_disable.mask()),
+        BOTH(VTD_IRTE_LOGICAL, irte::logical.mask()),
+        BOTH(VTD_IRTE_DELIVERY, irte::delivery.mask()),
+        BOTH(VTD_IRTE_POSTED, irte::posted.mask()),
+        BOTH(VTD_IRTE_VECTOR, irte::vector.mask()),
+        BOTH(VTD_IRTE_DST, irte::destination.mask()),
+        BOTH(VTD_IRTE_DST_XAPIC, irte::destination_xapic.mask()),
+        BOTH(VTD_IRTE_RSVD_XAPIC, irte::reserved_48_xapic.mask() | irte::reserved_32_xapic.mask()),
+        // The kernel counts IM in, and looks only when it is clear or the unit does not know it.
+        BOTH(VTD_IRTE_RSVD_0,
+             irte::reserved_24.mask() | irte::reserved_12.mask() | irte::posted.mask()),
+        BOTH(VTD_IRTE_RSVD_1, irte::reserved_1.mask()),
+        BOTH(VTD_POSTED_ADDR_LOW, posted_irte::address_low.mask()),
+        BOTH(VTD_POSTED_ADDR_HIGH, posted_irte::address_high.mask()),
+        BOTH(VTD_POSTED_RSVD_0, posted_irte::reserved_2.mask() | posted_irte::reserved_12.mask() |
+                                    posted_irte::reserved_24.mask()),
+        BOTH(VTD_POSTED_RSVD_1, posted_irte::reserved_1.mask()),
+        BOTH(VTD_PID_NV, posted_descriptor::vector.mask()),
+        BOTH(VTD_FSTS_PPF, fault_status::ppf),
+        BOTH(VTD_FSTS_IQE, fault_status::iqe),
+        BOTH(VTD_FSTS_ICE, fault_status::ice),
+        BOTH(VTD_FSTS_ITE, fault_status::ite),
+        BOTH(VTD_FSTS_FRI, fault_status::fri.mask()),
+        BOTH(VTD_FECTL_IM, event_control::im),
+        BOTH(VTD_FRCD_ADDR, fault_record::address.mask()),
+        BOTH(VTD_FRCD_INDEX, fault_record::index.mask()),
+        BOTH(VTD_FRCD_SID, fault_record::sid.mask()),
+        BOTH(VTD_FRCD_T2, fault_record::t2.mask()),
+        BOTH(VTD_FRCD_REASON, fault_record::reason.mask()),
+        BOTH(VTD_FRCD_T1, fault_record::t1.mask()),
+        BOTH(VTD_FRCD_F, fault_record::f.mask()),
+        BOTH(VTD_GCMD_SRTP, command::srtp),
+        BOTH(VTD_GSTS_TES, command::translation),
+        BOTH(VTD_GSTS_RTPS, command::srtp),
+        BOTH(VTD_GSTS_QIES, command::qie),
+        BOTH(VTD_GSTS_IRES, command::ire),
+        BOTH(VTD_GSTS_ONE_SHOT, command::one_shot),
     };
-    for (const Both& field : fields)
+}
+
+std::vector<Both> numbers() {
+    return {
+        BOTH(VTD_TABLE_SIZE, page_size),
+        BOTH(VTD_TABLE_WORDS, table_words),
+        BOTH(VTD_ROOT_ENTRIES, root::entries),
+        BOTH(VTD_ROOT_WORDS, root::words),
+        BOTH(VTD_CTX_WORDS, ctx::words),
+        BOTH(VTD_SM_CTX_WORDS, sm_context::words),
+        BOTH(VTD_PTE_WORDS, pasid_entry::words),
+        BOTH(VTD_PTE_SIZE, pasid_entry::words * sizeof(u64)),
+        BOTH(VTD_PASIDS_PER_TABLE, pasid_entry::per_table),
+        BOTH(VTD_SS_LEVEL_BITS, level_bits),
+        BOTH(VTD_SS_PAGE_BITS, page_bits),
+        BOTH(VTD_IRTE_WORDS, irte::words),
+        BOTH(VTD_IRTE_MAX, irte::most),
+        BOTH(VTD_FRCD_SIZE, fault_record::size),
+        BOTH(VTD_PID_SIZE, posted_descriptor::size),
+        BOTH(VTD_PID_CONTROL, posted_descriptor::control),
+        BOTH(VTD_REASON_IR_FIRST, Reason::interrupt_first),
+        BOTH(VTD_REASON_IR_LAST, Reason::interrupt_last),
+        BOTH(VTD_REG_CAP, reg::cap),
+        BOTH(VTD_REG_ECAP, reg::ecap),
+        BOTH(VTD_REG_GCMD, reg::gcmd),
+        BOTH(VTD_REG_GSTS, reg::gsts),
+        BOTH(VTD_REG_RTADDR, reg::rtaddr),
+        BOTH(VTD_REG_FSTS, reg::fsts),
+        BOTH(VTD_REG_FECTL, reg::fectl),
+        BOTH(VTD_REG_IQH, reg::iqh),
+        BOTH(VTD_REG_IQT, reg::iqt),
+        BOTH(VTD_REG_IRTA, reg::irta),
+        BOTH(VTD_TT_UNTRANSLATED, ctx::Tt::untranslated),
+        BOTH(VTD_TT_ALL, ctx::Tt::all),
+        BOTH(VTD_TT_PASS_THROUGH, ctx::Tt::pass_through),
+        BOTH(VTD_TTM_LEGACY, rtaddr::Ttm::legacy),
+        BOTH(VTD_TTM_SCALABLE, rtaddr::Ttm::scalable),
+        BOTH(VTD_TTM_EXTENDED, rtaddr::Ttm::reserved),
+        BOTH(VTD_TTM_ABORT, rtaddr::Ttm::abort),
+        BOTH(VTD_PGTT_SECOND_STAGE, pasid_entry::Pgtt::second),
+        BOTH(VTD_DELIVERY_FIXED, irte::Delivery::fixed),
+        BOTH(VTD_DELIVERY_LOWEST, irte::Delivery::lowest),
+    };
+}
+
+// Whichever bit is set, one answer changes.
+std::vector<Both> capabilities() {
+    using C = Capabilities;
+    return {
+        BOTH(VTD_CAP_ND, C::nd.mask()),
+        BOTH(VTD_CAP_SAGAW, capability(false,
+                                       [](const C& can) {
+                                           return can.walks(0) || can.walks(1) || can.walks(2) ||
+                                                  can.walks(3) || can.walks(4);
+                                       })),
+        BOTH(VTD_CAP_FRO, C::fro.mask()),
+        BOTH(VTD_CAP_NFR, C::nfr.mask()),
+        BOTH(VTD_CAP_PI, cap(&C::posts)),
+        BOTH(VTD_CAP_ESRTPS, cap(&C::flushes_on_srtp)),
+        BOTH(VTD_ECAP_DT, ecap(&C::device_tlb)),
+        BOTH(VTD_ECAP_PT, ecap(&C::pass_through)),
+        BOTH(VTD_ECAP_PRS, ecap(&C::page_requests)),
+        BOTH(VTD_ECAP_PASID, ecap(&C::pasid)),
+        BOTH(VTD_ECAP_SMTS, ecap(&C::scalable)),
+        BOTH(VTD_ECAP_SSTS, ecap(&C::second_stage)),
+        BOTH(VTD_ECAP_RPS, ecap(&C::rid_pasid)),
+    };
+}
+
+// Macros with an argument, and functions: for each argument.
+std::vector<Both> functions() {
+    std::vector<Both> all;
+    for (const unsigned bus : {0U, 0x80U, 0xffU})
+        for (const unsigned device : {0U, 1U, 0x1fU})
+            for (const unsigned function : {0U, 1U, 7U}) {
+                const Rid rid = Rid::of(bus, device, function);
+                all.push_back({"VTD_RID_BUS", VTD_RID_BUS(u64{rid.value}), rid.bus()});
+                all.push_back({"VTD_RID_SLOT", VTD_RID_SLOT(u64{rid.value}), rid.device()});
+                all.push_back(
+                    {"VTD_RID_FUNCTION", VTD_RID_FUNCTION(u64{rid.value}), rid.function()});
+            }
+    for (unsigned aw = 1; aw <= 3; aw++)
+        all.push_back({"vtd_paging_levels", vtd_paging_levels(aw), aw + aw_levels});
+    for (u64 nd = 0; nd < 7; nd++)
+        all.push_back({"vtd_domain_ids", vtd_domain_ids(nd), Capabilities{.cap = nd}.domain_ids()});
+    for (u64 pdts = 0; pdts < 8; pdts++)
+        all.push_back({"vtd_pasid_directory_size",
+                       vtd_pasid_directory_size(sm_context::pdts.make(pdts) | present.mask()),
+                       sm_context::directory_entries(pdts) * sizeof(u64)});
+    for (u64 size = 0; size < 16; size++)
+        all.push_back({"vtd_irt_entries", vtd_irt_entries(irta::size.make(size) | 1 << 11),
+                       irta::entries(size)});
+    for (const u64 address : {u64{64}, u64{0xffff'ffc0}, bit(32), ~u64{63}}) {
+        const u64 low =
+            posted_irte::address_low.make(address >> posted_irte::address_low_shift) | 0xffff;
+        const u64 high = posted_irte::address_high.make(address >> 32) | 0xfffff;
+        all.push_back({"vtd_posted_descriptor", vtd_posted_descriptor(low, high), address});
+    }
+    return all;
+}
+
+// Names in format.h that are no format of VT-d's, and why.
+const std::map<std::string, std::string> exempt = {
+    {"VTD_TAKEOVER_FORMAT_H", "guards the file"},
+    {"VTD_XAPIC_BROADCAST", "the local APIC's: the model's interrupts end at the destination"},
+    {"VTD_X2APIC_CLUSTER", "the local APIC's"},
+    {"VTD_X2APIC_MEMBERS", "the local APIC's"},
+    {"VTD_X2APIC_SIZE", "the local APIC's"},
+    {"VTD_VECTOR_FIRST", "the processor's"},
+    {"vtd_ttm", "names the type of constants that are compared"},
+    {"vtd_tt", "names the type of constants that are compared"},
+    {"vtd_delivery", "names the type of constants that are compared"},
+};
+
+// Every name that a C header defines: macros, enumerations and their constants, functions.
+std::set<std::string> defined(std::string text) {
+    text = std::regex_replace(text, std::regex(R"(/\*[^*]*\*+([^/*][^*]*\*+)*/)"), " ");
+    std::set<std::string> names;
+    const auto collect = [&](const std::string& from, const char* pattern) {
+        const std::regex expression(pattern);
+        for (std::sregex_iterator at(from.begin(), from.end(), expression), end; at != end; ++at)
+            names.insert((*at)[1]);
+    };
+    collect(text, R"(#\s*define\s+(\w+))");
+    collect(text, R"(\b(?:enum|struct|union)\s+(\w+)\s*\{)");
+    collect(text, R"(\binline\b[^(]*?\b(\w+)\s*\()");
+    const std::regex enumeration(R"(\benum\b[^{;]*\{([^}]*)\})");
+    for (std::sregex_iterator at(text.begin(), text.end(), enumeration), end; at != end; ++at)
+        collect((*at)[1], R"(\b([A-Za-z_]\w*)\s*(?:=[^,]*)?(?:,|$|\s+$))");
+    return names;
+}
+
+TEST(Format, TheKernelsMasksAreTheModels) {
+    for (const Both& field : masks())
         EXPECT_EQ(field.kernel, field.model) << field.name;
 }
 
-TEST(Format, TheKernelsSizesAreTheModels) {
-    EXPECT_EQ(VTD_ROOT_WORDS, root::words);
-    EXPECT_EQ(VTD_CTX_WORDS, ctx::words);
-    EXPECT_EQ(VTD_SM_CTX_WORDS, sm_context::words);
-    EXPECT_EQ(VTD_PTE_WORDS, pasid_entry::words);
-    EXPECT_EQ(VTD_PASIDS_PER_TABLE, pasid_entry::per_table);
-    EXPECT_EQ(VTD_SS_LEVEL_BITS, level_bits);
-    EXPECT_EQ(VTD_SS_PAGE_BITS, page_bits);
-    EXPECT_EQ(VTD_TABLE_SIZE, page_size);
+TEST(Format, TheKernelsNumbersAreTheModels) {
+    for (const Both& number : numbers())
+        EXPECT_EQ(number.kernel, number.model) << number.name;
 }
 
-TEST(Format, TheKernelsEncodingsAreTheModels) {
-    using ctx::Tt;
-    using rtaddr::Ttm;
-    EXPECT_EQ(int{VTD_TT_UNTRANSLATED}, static_cast<int>(Tt::untranslated));
-    EXPECT_EQ(int{VTD_TT_ALL}, static_cast<int>(Tt::all));
-    EXPECT_EQ(int{VTD_TT_PASS_THROUGH}, static_cast<int>(Tt::pass_through));
-    EXPECT_EQ(int{VTD_TTM_LEGACY}, static_cast<int>(Ttm::legacy));
-    EXPECT_EQ(int{VTD_TTM_SCALABLE}, static_cast<int>(Ttm::scalable));
-    EXPECT_EQ(int{VTD_TTM_ABORT}, static_cast<int>(Ttm::abort));
-    EXPECT_EQ(VTD_PGTT_SECOND_STAGE, static_cast<int>(pasid_entry::Pgtt::second));
-    for (unsigned aw = 1; aw <= 3; aw++)
-        EXPECT_EQ(vtd_paging_levels(aw), aw + aw_levels);
-    for (unsigned nd = 0; nd < 7; nd++)
-        EXPECT_EQ(vtd_domain_ids(nd), Capabilities{.cap = nd}.domain_ids());
-}
-
-// A capability is a bit by itself: whichever is set, one answer changes.
 TEST(Format, TheKernelsCapabilitiesAreTheModels) {
-    const auto ecap = [](u64 bit) { return Capabilities{.ecap = bit}; };
-    EXPECT_TRUE(ecap(VTD_ECAP_DT).device_tlb());
-    EXPECT_TRUE(ecap(VTD_ECAP_PT).pass_through());
-    EXPECT_TRUE(ecap(VTD_ECAP_PRS).page_requests());
-    EXPECT_TRUE(ecap(VTD_ECAP_PASID).pasid());
-    EXPECT_TRUE(ecap(VTD_ECAP_SMTS).scalable());
-    EXPECT_TRUE(ecap(VTD_ECAP_SSTS).second_stage());
-    EXPECT_TRUE(ecap(VTD_ECAP_RPS).rid_pasid());
-    EXPECT_TRUE(Capabilities{.cap = VTD_CAP_ESRTPS}.flushes_on_srtp());
+    for (const Both& capability : capabilities())
+        EXPECT_EQ(capability.kernel, capability.model) << capability.name;
     for (unsigned aw = 0; aw < 5; aw++) {
-        const u64 sagaw = u64{1} << aw;
+        const u64 sagaw = bit(aw);
         const Capabilities one{.cap = sagaw << (__builtin_ffsll(VTD_CAP_SAGAW) - 1)};
         EXPECT_TRUE(one.walks(aw));
         EXPECT_FALSE(one.walks(aw ? aw - 1 : 4));
     }
+}
+
+TEST(Format, TheKernelsFunctionsAreTheModels) {
+    for (const Both& function : functions())
+        EXPECT_EQ(function.kernel, function.model) << function.name;
+}
+
+TEST(Format, EveryNameOfTheKernelIsCompared) {
+    std::ifstream file(FORMAT_H);
+    ASSERT_TRUE(file) << FORMAT_H;
+    const std::set<std::string> names =
+        defined({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+    EXPECT_GT(names.size(), 100U);
+
+    std::set<std::string> compared;
+    for (const auto& list : {masks(), numbers(), capabilities(), functions()})
+        for (const Both& both : list)
+            compared.insert(both.name);
+    for (const std::string& name : names)
+        EXPECT_TRUE(compared.contains(name) != exempt.contains(name))
+            << name << ": compare it, or say in `exempt` why not; not both";
+    for (const std::string& name : compared)
+        EXPECT_TRUE(names.contains(name)) << name << " is compared, and not in format.h";
+    for (const auto& [name, why] : exempt)
+        EXPECT_TRUE(names.contains(name)) << name << " is exempted, and not in format.h: " << why;
+}
+
+TEST(Format, NamesAreFoundHoweverTheyAreWritten) {
+    EXPECT_EQ(
+        defined("#define A 1\n#  define B(x) ((x) >> C)\n/* #define D * enum E { F }; */\n"
+                "enum G { H = 0, I, J = K };\nstatic inline unsigned int l(u64 m)\n"
+                "{\n\treturn n(m);\n}\nstatic inline size_t\no(void) {}\nstruct p { u64 q; };"),
+        (std::set<std::string>{"A", "B", "G", "H", "I", "J", "l", "o", "p"}));
 }
 
 TEST(Format, AFieldIsReadWhereItIsWritten) {
