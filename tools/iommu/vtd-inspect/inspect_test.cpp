@@ -61,6 +61,23 @@ protected:
         word(0x5000 + 16) = 0x702001;
         return dump(unit_text);
     }
+    // The same device with a nested pair: second stage as it is, first stage one page.
+    Dump nested(bool marks) {
+        std::ranges::fill(words, 0);
+        word(0x1000) = 0x2001;
+        word(0x2000 + 0x18 * 32) = 0x3001;
+        word(0x3000) = 0x4001;
+        word(0x4000) = 0x10000 | u64{marks} << 9 | 3 << 6 | 1 << 2 | 1;
+        word(0x4008) = 9;
+        word(0x4010) = 0x20000;
+        word(0x10000) = 0x11003;
+        word(0x11000) = 0x83;
+        word(0x20000) = 0x21007;
+        word(0x21000) = 0x22007;
+        word(0x22000) = 0x23007;
+        word(0x23000) = 0x55007;
+        return dump("cap=0xc002f0600,ecap=0x3f90406000000,rtaddr=0x1400");
+    }
     static constexpr u64 base = 1 << 30;
     // SAGAW 39 and 48 bits, MGAW 48, large pages.
     static constexpr const char* unit_text =
@@ -152,19 +169,7 @@ TEST_F(Inspect, TranslateTellsEachStep) {
 }
 
 TEST_F(Inspect, NestedWalksTellTheLevelsOfBothStages) {
-    word(0x1000) = 0x2001;
-    word(0x2000 + 0x18 * 32) = 0x3001;
-    word(0x3000) = 0x4001;
-    word(0x4000) = 0x10000 | 3 << 6 | 1 << 2 | 1; // nested, second stage of 3 levels
-    word(0x4008) = 9;
-    word(0x4010) = 0x20000;
-    word(0x10000) = 0x11003;
-    word(0x11000) = 0x83; // second stage: the first 2 MiB as they are
-    word(0x20000) = 0x21007;
-    word(0x21000) = 0x22007;
-    word(0x22000) = 0x23007;
-    word(0x23000) = 0x55007;
-    const Dump is = dump("cap=0xc002f0600,ecap=0x3d90406000000,rtaddr=0x1400");
+    const Dump is = nested(false);
     const Json found = translate(is, is.units[0], nic, {0x123}, {});
     ASSERT_TRUE(found.contains("address")) << found.dump(1);
     EXPECT_EQ(found["address"], "0x55123");
@@ -239,7 +244,7 @@ TEST_F(Inspect, Interrupts) {
 
 TEST_F(Inspect, DiffNamesTables) {
     legacy();
-    word(0x5000) |= 1 << 8; // hardware's accessed bit
+    word(0x5000) |= 1 << 8; // legacy mode has no accessed bits
     word(0x5008) = 0;
     word(0x900000) = 1;
     const std::string after = file("after");
@@ -251,7 +256,7 @@ TEST_F(Inspect, DiffNamesTables) {
     EXPECT_EQ(found["pages"], Json::array({"0x5000", "0x900000"}));
     ASSERT_EQ(found["tables"].size(), 2U);
     EXPECT_EQ(found["tables"][0]["at"], "0x5000");
-    EXPECT_EQ(found["tables"][0]["by_hardware"], true);
+    EXPECT_EQ(found["tables"][0]["by_hardware"], false);
     EXPECT_EQ(found["tables"][1]["by_hardware"], false);
     EXPECT_EQ(found["tables"][1]["what"], "second-stage table, level 1, of 00:03.0");
     EXPECT_EQ(found["tables_looked_at"], 6); // root, context, three levels, interrupts
@@ -261,6 +266,21 @@ TEST_F(Inspect, DiffNamesTables) {
     EXPECT_EQ(other["tables_looked_at"], 0);
     EXPECT_TRUE(
         diff(is, is.ram.elsewhere({file("same")}), {range("0-0xffffffff")})["pages"].empty());
+}
+
+TEST_F(Inspect, DiffTellsTheUnitsOwnBits) {
+    for (const bool marks : {false, true}) {
+        const Dump is = nested(marks);
+        word(0x23000) |= 1 << 5 | 1 << 6; // first stage: accessed, dirty
+        word(0x11000) |= 1 << 8;          // second stage: accessed, with SSADE
+        word(0x20000) &= ~u64{4};         // nobody clears a bit
+        const Json found = diff(is, is.ram.elsewhere({file("after")}), {range("0-0xffffff")});
+        ASSERT_EQ(found["tables"].size(), 3U);
+        for (const Json& change : found["tables"])
+            EXPECT_EQ(change["by_hardware"],
+                      change["at"] == "0x23000" || (marks && change["at"] == "0x11000"))
+                << change.dump();
+    }
 }
 
 TEST_F(Inspect, DiffOfFilesInPiecesWithHoles) {

@@ -115,7 +115,7 @@ void for_each_stream(const Dump& dump, const UnitState& unit,
 Page PageTables::through(const SecondStage& second, u64 guest, Access access) const {
     Recorder recorder(dump_.ram);
     const Paging paging{unit_.hardware.capabilities, Mode::scalable, access, recorder};
-    return second_stage_walk(paging, second.tag, second.top, second.levels, {guest});
+    return second_stage_walk(paging, second, {guest});
 }
 
 void PageTables::go(const Destination& destination) {
@@ -233,31 +233,42 @@ bool PageTables::leaf(const Tree& tree, const Place& here, const PageEntry& foun
 
 Tables tables(const Dump& dump, const UnitState& unit) {
     Tables all;
-    const auto add = [&all, &dump](Hpa at, Table kind, unsigned level, std::string what) {
+    const auto add = [&all, &dump](Hpa at, std::string what, u64 hardware = 0) {
         const Hpa page{at.value & ~(page_size - 1)};
         if (dump.ram.holds(page))
-            all.pages.try_emplace(page, TablePage{kind, level, std::move(what)});
+            all.pages.try_emplace(page, TablePage{std::move(what), 0}).first->second.by_hardware |=
+                hardware;
     };
     if (const Hpa root{rtaddr::address.make(rtaddr::address.in(unit.hardware.rtaddr))}; root.value)
-        add(root, Table::root, 0, "root table");
+        add(root, "root table");
 
     std::string who;
+    bool marks = false; // the second stage of this device
     PageTables pages(dump, unit);
-    pages.on_table = [&add, &who](Table kind, Hpa at, unsigned level) {
-        const char* stage = kind == Table::first_stage ? "first-stage" : "second-stage";
-        add(at, kind, level, fmt::format("{} table, level {}, of {}", stage, level, who));
+    pages.on_table = [&](Table kind, Hpa at, unsigned level) {
+        const bool first = kind == Table::first_stage;
+        const u64 bits = first ? first_stage::accessed.mask() | first_stage::dirty.mask() |
+                                     first_stage::extended_accessed.mask()
+                         : marks ? second_stage::accessed.mask() | second_stage::dirty.mask()
+                                 : 0;
+        add(at,
+            fmt::format("{}-stage table, level {}, of {}", first ? "first" : "second", level, who),
+            bits);
     };
     for_each_stream(dump, unit, [&](const Stream& stream) {
         who = bdf(unit, stream.rid);
         for (const Step& step : stream.steps) {
             if (step.table == Table::context)
-                add(step.at, step.table, 0,
-                    fmt::format("context table of bus {:02x}", stream.rid.bus()));
+                add(step.at, fmt::format("context table of bus {:02x}", stream.rid.bus()));
             else if (step.table == Table::pasid_directory)
-                add(step.at, step.table, 0, fmt::format("PASID directory of {}", who));
+                add(step.at, fmt::format("PASID directory of {}", who));
             else if (step.table == Table::pasid_table)
-                add(step.at, step.table, 0, fmt::format("PASID table of {}", who));
+                add(step.at, fmt::format("PASID table of {}", who));
         }
+        const auto* second = std::get_if<SecondStage>(&stream.destination);
+        if (const auto* nested = std::get_if<FirstStage>(&stream.destination))
+            second = nested->second ? &*nested->second : nullptr;
+        marks = second && second->marks;
         pages.go(stream.destination);
     });
     if (const Hpa at{irta::address.make(irta::address.in(unit.irta))}; at.value)

@@ -107,11 +107,10 @@ private:
     std::set<std::tuple<Table, Hpa, unsigned, unsigned>> seen_;
 };
 
-// A page that holds a table, and whose.
+// A page that holds a table, and whose; which bits of it the unit sets by itself (3.6.2, 3.7.2).
 struct TablePage {
-    Table kind;
-    unsigned level;
     std::string what;
+    u64 by_hardware;
 };
 // By address; the interrupt table is under `interrupts`.
 struct Tables {

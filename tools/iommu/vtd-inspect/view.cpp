@@ -498,23 +498,6 @@ Json interrupts(const Dump& dump, const UnitState& unit) {
             {"present", list}};
 }
 
-namespace {
-
-// 3.6.2, 3.7.2: bits that hardware sets in an entry by itself.
-u64 set_by_hardware(Table kind) {
-    switch (kind) {
-    case Table::first_stage:
-        return first_stage::accessed.mask() | first_stage::dirty.mask() |
-               first_stage::extended_accessed.mask();
-    case Table::second_stage:
-        return second_stage::accessed.mask() | second_stage::dirty.mask();
-    default:
-        return 0;
-    }
-}
-
-} // namespace
-
 Json diff(const Dump& before, const Ram& after, const std::vector<Range>& where) {
     const auto pages = before.ram.changed(after, where);
     Json list = Json::array(), changes = Json::array();
@@ -548,7 +531,7 @@ Json diff(const Dump& before, const Ram& after, const std::vector<Range>& where)
     for (const UnitState& unit : before.units) {
         const Tables all = tables(before, unit);
         for (const auto& [page, table] : all.pages)
-            compare(unit, page, table.what, set_by_hardware(table.kind));
+            compare(unit, page, table.what, table.by_hardware);
         if (all.interrupts) {
             const auto [at, bytes] = *all.interrupts;
             for (u64 offset = 0; offset < bytes; offset += page_size)

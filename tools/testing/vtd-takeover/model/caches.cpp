@@ -76,6 +76,18 @@ void Caches::forget_pages(Did did, Pasid pasid) {
     std::erase_if(walks, named);
 }
 
+void Caches::forget_pages(Did did, Pasid pasid, Iova first, unsigned order, bool leaves_only) {
+    const u64 size = page_size << order;
+    const Iova start{first.value & ~(size - 1)};
+    const auto named = [=](const auto& line, u64 bytes) {
+        return line.tag.did == did && line.tag.pasid == pasid &&
+               overlap(line.base, bytes, start, size);
+    };
+    std::erase_if(pages, [=](const auto& line) { return named(line, extent(line.page)); });
+    if (!leaves_only)
+        std::erase_if(walks, [=](const auto& line) { return named(line, extent(line.position)); });
+}
+
 void Caches::forget_device(Rid rid) {
     std::erase_if(devices, [=](const auto& line) { return line.rid == rid; });
 }
@@ -83,7 +95,22 @@ void Caches::forget_device(Rid rid) {
 void Caches::forget_device(Rid rid, std::optional<Pasid> pasid, Iova first, u64 size) {
     std::erase_if(devices, [=](const auto& line) {
         return line.rid == rid && line.pasid == pasid &&
-               overlap(line.base, extent(line.page), first, size);
+               (!size || overlap(line.base, extent(line.page), first, size));
+    });
+}
+
+void Caches::forget_device_pasids(Rid rid, Iova first, u64 size) {
+    std::erase_if(devices, [=](const auto& line) {
+        return line.rid == rid && line.pasid &&
+               (!size || overlap(line.base, extent(line.page), first, size));
+    });
+}
+
+void Caches::forget_interrupts() { interrupts.clear(); }
+
+void Caches::forget_interrupts(IrteIndex index, unsigned order) {
+    std::erase_if(interrupts, [=](const auto& line) {
+        return line.index.value >> order == index.value >> order;
     });
 }
 

@@ -49,6 +49,13 @@ struct DeviceLine {
     auto operator<=>(const DeviceLine&) const = default;
 };
 
+// 5.1.5: an entry of the interrupt-remapping table.
+struct InterruptLine {
+    IrteIndex index;
+    std::array<u64, 2> words{};
+    auto operator<=>(const InterruptLine&) const = default;
+};
+
 class Caches {
 public:
     std::set<ContextLine> contexts;
@@ -56,9 +63,11 @@ public:
     std::set<WalkLine> walks;
     std::set<PageLine> pages;
     std::set<DeviceLine> devices;
+    std::set<InterruptLine> interrupts;
 
     std::size_t size() const {
-        return contexts.size() + pasids.size() + walks.size() + pages.size() + devices.size();
+        return contexts.size() + pasids.size() + walks.size() + pages.size() + devices.size() +
+               interrupts.size();
     }
 
     // 6.5.1.1, 6.5.2.1. Scalable mode has no domain id in a context entry, and does not look at
@@ -76,9 +85,15 @@ public:
     void forget_pages(Did did, Iova first, unsigned order, bool leaves_only);
     // 6.5.2.4
     void forget_pages(Did did, Pasid pasid);
-    // 6.5.2.5, 6.5.2.6
+    void forget_pages(Did did, Pasid pasid, Iova first, unsigned order, bool leaves_only);
+    // 6.5.2.5, 6.5.2.6: of requests without PASID, with this one, or with any. A size of 0 is all
+    // there is.
     void forget_device(Rid rid);
     void forget_device(Rid rid, std::optional<Pasid> pasid, Iova first, u64 size);
+    void forget_device_pasids(Rid rid, Iova first, u64 size);
+    // 6.5.2.7: the low bits of the index that `order` counts do not matter.
+    void forget_interrupts();
+    void forget_interrupts(IrteIndex index, unsigned order);
 };
 
 } // namespace vtd::model

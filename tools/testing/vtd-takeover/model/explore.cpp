@@ -170,7 +170,13 @@ public:
         grow(moment_.caches.pages, {tag, aligned(iova, page.page_bits), page});
     }
 
+    void mark(Hpa at, u64 bits) override {
+        if (!broken_off)
+            marks[at] |= bits;
+    }
+
     std::vector<Hpa> read;
+    std::map<Hpa, u64> marks;
     bool grown = false;
     bool broken_off = false; // from here on this walk has been made
 
@@ -241,6 +247,7 @@ Explored explore(Moment& moment, const Request& request) {
     const auto rest = std::ranges::unique(source.read);
     source.read.erase(rest.begin(), rest.end());
     explored.read = std::move(source.read);
+    explored.marks = std::move(source.marks);
     return explored;
 }
 
@@ -255,6 +262,8 @@ std::map<Request, Explored> explore(Moment& moment, const std::set<Request>& req
             sum.outcomes.insert(found.outcomes.begin(), found.outcomes.end());
             sum.read.insert(sum.read.end(), found.read.begin(), found.read.end());
             sum.walks += found.walks;
+            for (const auto& [at, bits] : found.marks)
+                sum.marks[at] |= bits;
         }
     } while (moment.caches.size() != before);
     return all;

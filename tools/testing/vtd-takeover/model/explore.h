@@ -25,8 +25,9 @@ struct Moment {
 
 struct Explored {
     std::set<Outcome> outcomes;
-    std::vector<Hpa> read; // every word of memory that mattered, in order
-    unsigned long walks{}; // that were made
+    std::vector<Hpa> read;    // every word of memory that mattered, in order
+    unsigned long walks{};    // that were made
+    std::map<Hpa, u64> marks; // bits that the unit may set in the tables
 };
 
 Explored explore(Moment& moment, const Request& request);

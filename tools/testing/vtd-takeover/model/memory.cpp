@@ -58,9 +58,29 @@ u64 Memory::load(Hpa at) const {
 }
 
 void Memory::store(Hpa at, u64 value) {
+    stored(at, load(at));
+    put(at, value);
+}
+
+bool Memory::store(Hpa at, u64 value, Writer writer) {
+    if (!range(at))
+        return false;
+    by_hardware_.push_back({writer, at, load(at), value});
+    put(at, value);
+    return true;
+}
+
+bool Memory::store_half(Hpa at, u32 value, Writer writer) {
+    const Hpa word_at{at.value & ~u64{7}};
+    const unsigned shift = at.value & 4 ? 32 : 0;
+    if (!range(word_at))
+        return false;
+    return store(word_at, (load(word_at) & ~(u64{~0U} << shift)) | u64{value} << shift, writer);
+}
+
+void Memory::put(Hpa at, u64 value) {
     const auto* found = range(at);
     assert(found);
-    stored(at, load(at));
     if (!found->second.words.empty()) {
         found->second.words[index_in(found->first, at)] = value;
         return;

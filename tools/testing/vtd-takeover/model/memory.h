@@ -20,6 +20,15 @@ namespace vtd::model {
 
 enum class Owner { nobody, old_kernel, crash_kernel, firmware };
 
+// What a unit writes by itself. Software's invariants do not speak of these.
+enum class Writer { wait_status, page_request, posted_interrupt, mark };
+struct HardwareStore {
+    Writer writer;
+    Hpa at; // the word
+    u64 before, after;
+    auto operator<=>(const HardwareStore&) const = default;
+};
+
 class Memory {
 public:
     // RAM, all zero. Pages are made when they are first written.
@@ -30,6 +39,12 @@ public:
     Owner owner(Hpa at) const; // nobody: there is no memory
     u64 load(Hpa at) const;    // as software sees it; zero where there is none
     void store(Hpa at, u64 value);
+    // A unit's own store, of a word or its half, which no processor's cache and no write buffer
+    // delays. False: there is no memory.
+    bool store(Hpa at, u64 value, Writer writer);
+    bool store_half(Hpa at, u32 value, Writer writer);
+    const std::vector<HardwareStore>& by_hardware() const { return by_hardware_; }
+
     // Somebody stored to an attached word that held `before`.
     void stored(Hpa at, u64 before);
 
@@ -52,11 +67,13 @@ private:
     };
     const std::pair<const Hpa, Range>* range(Hpa at) const;
     const u64* word(Hpa at) const;
+    void put(Hpa at, u64 value);
     void forget(std::vector<u64> Older::*which, Hpa first, u64 size);
 
     std::map<Hpa, Range> ranges_;
     std::map<Hpa, std::unique_ptr<u64[]>> pages_;
     std::map<Hpa, Older> older_;
+    std::vector<HardwareStore> by_hardware_;
 };
 
 } // namespace vtd::model

@@ -54,6 +54,13 @@ bool right_missing(const Paging& paging, const Position& here) {
     return (want.read && !here.read) || (want.write && !here.write) || (!here.read && !here.write);
 }
 
+// 3.6.2, 3.7.2: accessed bits of what was gone by, the dirty bit of a leaf that is written through.
+// A page that comes from a cache has been marked; the dirty bit, too, where it was written.
+void mark(const Paging& paging, Hpa at, u64 entry, u64 bits) {
+    if (bits & ~entry)
+        paging.source.mark(at, bits & ~entry);
+}
+
 } // namespace
 
 // 9.8
@@ -103,7 +110,8 @@ PageEntry first_stage_entry(const Capabilities& can, u64 entry, unsigned level) 
             .reserved = (entry & reserved) != 0};
 }
 
-Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned levels, Iova iova) {
+Page second_stage_walk(const Paging& paging, const SecondStage& stage, Iova iova) {
+    const auto& [tag, top, levels, marks] = stage;
     const Capabilities& can = paging.capabilities;
     const SecondReasons& reasons = paging.mode == Mode::legacy ? legacy_reasons : scalable_reasons;
     const unsigned width = std::min(level_shift(levels + 1), can.max_guest_width());
@@ -138,6 +146,10 @@ Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned l
         if (found.reserved)
             return reasons.reserved;
 
+        if (marks)
+            mark(paging, at, *entry,
+                 second_stage::accessed.mask() |
+                     (found.leaf && want.write ? second_stage::dirty.mask() : 0));
         if (found.leaf) {
             const unsigned bits = level_shift(here.level);
             const Translation page{found.address, bits, here.read, here.write, tag.did, false};
@@ -161,8 +173,7 @@ struct Nested {
         if (!second)
             return guest;
         const Paging inner{paging.capabilities, paging.mode, access, paging.source};
-        const auto page =
-            second_stage_walk(inner, second->tag, second->top, second->levels, {guest.value});
+        const auto page = second_stage_walk(inner, *second, {guest.value});
         if (const auto* reason = std::get_if<Reason>(&page))
             return *reason;
         const auto& found = std::get<Translation>(page);
@@ -218,6 +229,8 @@ Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) 
         if (found.reserved)
             return Reason::first_reserved;
 
+        mark(paging, at, *entry,
+             first_stage::accessed.mask() | (found.leaf && writes ? first_stage::dirty.mask() : 0));
         Hpa address = found.address;
         if (!found.leaf) {
             here.table = address;

@@ -22,6 +22,7 @@ struct SecondStage {
     Tag tag;
     Hpa top;
     unsigned levels;
+    bool marks; // SSADE: it sets accessed and dirty bits
 };
 
 struct FirstStage {
@@ -54,7 +55,7 @@ Destination destination(const Hardware& unit, const Request& request, Source& so
 
 using Page = std::variant<Translation, Reason>;
 
-Page second_stage_walk(const Paging& paging, const Tag& tag, Hpa top, unsigned levels, Iova iova);
+Page second_stage_walk(const Paging& paging, const SecondStage& stage, Iova iova);
 Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova);
 
 } // namespace vtd::model

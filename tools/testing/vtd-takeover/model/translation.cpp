@@ -28,7 +28,7 @@ public:
         case rtaddr::Ttm::legacy:
             return request_.pasid ? refuse(Reason::rtaddr_ttm_pasid) : legacy();
         case rtaddr::Ttm::scalable:
-            return scalable();
+            return can_.scalable() ? scalable() : refuse(Reason::rtaddr_invalid);
         default:
             return refuse(Reason::rtaddr_invalid);
         }
@@ -39,12 +39,11 @@ public:
         if (const auto* fault = std::get_if<Fault>(&found))
             return *fault;
         if (const auto* pass = std::get_if<PassThrough>(&found))
-            return untranslated(pass->did);
+            return request_.kind == Kind::page_request ? let_through() : untranslated(pass->did);
         const Paging paging{can_, scalable_mode() ? Mode::scalable : Mode::legacy, request_.access,
                             source_};
         if (const auto* second = std::get_if<SecondStage>(&found))
-            return finish(
-                second_stage_walk(paging, second->tag, second->top, second->levels, request_.iova));
+            return finish(second_stage_walk(paging, *second, request_.iova));
         return finish(first_stage_walk(paging, std::get<FirstStage>(found), request_.iova));
     }
 
@@ -124,14 +123,16 @@ private:
             return refuse(*flaw);
 
         const auto tt = static_cast<Tt>(context::tt.of(words));
-        if (request_.kind != Kind::untranslated && tt != Tt::all)
+        // Legacy mode knows no page requests (7.4).
+        if ((request_.kind != Kind::untranslated && tt != Tt::all) ||
+            request_.kind == Kind::page_request)
             return refuse(Reason::context_blocks_at);
         if (request_.kind == Kind::translated || tt == Tt::pass_through)
             return PassThrough{did};
 
         const Hpa top{words[0] & context::ssptptr.mask()};
         const auto levels = static_cast<unsigned>(context::aw.of(words)) + aw_levels;
-        return SecondStage{{did, {}, Table::second_stage}, top, levels};
+        return SecondStage{{did, {}, Table::second_stage}, top, levels, false};
     }
 
     // 9.2, 9.4
@@ -180,10 +181,14 @@ private:
             source_.keep(request_.rid, no_did, entry);
         if (flaw)
             return refuse(*flaw);
-        if (request_.kind != Kind::untranslated && !sm_context::dte.of(words))
+        const bool page_request = request_.kind == Kind::page_request;
+        if (request_.kind != Kind::untranslated && !page_request && !sm_context::dte.of(words))
             return refuse(Reason::sm_no_dte);
         if (request_.pasid && !sm_context::paside.of(words))
             return refuse(Reason::sm_no_paside);
+        if (page_request)
+            return sm_context::pre.of(words) ? Destination{PassThrough{no_did}}
+                                             : refuse(Reason::sm_no_pre);
         if (request_.kind == Kind::translated)
             return PassThrough{no_did};
 
@@ -265,10 +270,12 @@ private:
         if (pgtt == Pgtt::pass_through)
             return PassThrough{did};
 
-        const Tag tag_second{did, {}, Table::second_stage};
-        const Hpa top_second{words[0] & pasid_entry::ssptptr.mask()};
+        const SecondStage second{.tag = {did, {}, Table::second_stage},
+                                 .top = {words[0] & pasid_entry::ssptptr.mask()},
+                                 .levels = levels,
+                                 .marks = can_.marks_second() && pasid_entry::ssade.of(words)};
         if (pgtt == Pgtt::second)
-            return SecondStage{tag_second, top_second, levels};
+            return second;
 
         return FirstStage{
             .tag = {did, pasid_, Table::first_stage},
@@ -276,15 +283,19 @@ private:
             .levels = pasid_entry::fspm.of(words) ? 5U : 4U,
             .privileged = privileged_,
             .write_protect = pasid_entry::wpe.of(words) != 0,
-            .second = pgtt == Pgtt::nested
-                          ? std::optional{SecondStage{tag_second, top_second, levels}}
-                          : std::nullopt,
+            .second = pgtt == Pgtt::nested ? std::optional{second} : std::nullopt,
         };
     }
 
     // 6.1: no cache holds what made a request fault, but for those of a unit in caching mode,
     // which know it by domain id 0.
     bool remembers(std::optional<Reason> flaw) const { return !flaw || can_.caching_mode(); }
+
+    // A page request: software will look at the address.
+    Outcome let_through() const {
+        return Translation{
+            {request_.iova.value & ~(page_size - 1)}, page_bits, false, false, no_did, true};
+    }
 
     // A request that is passed on as it is.
     Outcome untranslated(Did did) const {

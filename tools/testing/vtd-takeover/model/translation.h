@@ -19,7 +19,8 @@
 namespace vtd::model {
 
 enum class Access { read, write, atomic, zero_length_read };
-enum class Kind { untranslated, translation_request, translated }; // 2.3: the AT field
+// 2.3: the AT field; and page requests, which are no DMA but looked at alike (7.4).
+enum class Kind { untranslated, translation_request, translated, page_request };
 
 // 3.1
 struct Request {
@@ -96,6 +97,9 @@ public:
     virtual void keep(Rid, Pasid, Did, const PasidEntry&) {}
     virtual void keep(const Tag&, Iova, const Position&) {}
     virtual void keep_page(const Tag&, Iova, const Translation&) {}
+
+    // 3.6.2, 3.7.2: an entry that has been gone by gets these bits if it does not have them.
+    virtual void mark(Hpa, u64) {}
 
     // Each step, for those who want to be told.
     virtual void step(Table, Hpa, std::span<const u64>) {}

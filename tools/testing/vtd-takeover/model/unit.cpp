@@ -4,44 +4,27 @@
 
 #include "model/unit.h"
 
-#include <cassert>
+#include <algorithm>
 
 namespace vtd::model {
 
 namespace {
 
-constexpr u64 bit(unsigned number) { return u64{1} << number; }
-
-// 11.4.6, 11.4.7: register-based invalidation. The same encodings of granularity are in the
-// descriptors of the queue.
-constexpr Field ccmd_granularity{0, 62, 61}, ccmd_fm{0, 33, 32}, ccmd_sid{0, 31, 16},
-    ccmd_did{0, 15, 0};
-constexpr u64 ccmd_go = bit(63);
-constexpr Field iotlb_granularity{0, 61, 60}, iotlb_did{0, 47, 32};
-constexpr u64 iotlb_go = bit(63);
-constexpr Field iva_order{0, 5, 0};
-constexpr u64 iva_hint = bit(6);
-enum Granularity : unsigned { none = 0, global = 1, domain = 2, narrow = 3 };
-
-// 6.5.2: types and fields of descriptors
-enum Type : unsigned {
-    context_cache = 1,
-    iotlb = 2,
-    device_tlb = 3,
-    interrupt = 4,
-    wait = 5,
-    pasid_iotlb = 6,
-    pasid_cache = 7,
-    pasid_device_tlb = 8
-};
-constexpr Field type{0, 3, 0}, granularity{0, 5, 4}, did_16{0, 31, 16}, sid_32{0, 47, 32},
-    fm_48{0, 49, 48}, pasid_32{0, 51, 32}, order_1{1, 5, 0};
-constexpr u64 wait_writes = bit(5);
+u32 half(u64 word, unsigned at) { return static_cast<u32>(at % 8 ? word >> 32 : word); }
+u64 with_half(u64 word, unsigned at, u32 value) {
+    const unsigned shift = at % 8 ? 32 : 0;
+    return (word & ~(u64{~0U} << shift)) | u64{value} << shift;
+}
 
 } // namespace
 
 Unit::Unit(Capabilities capabilities, Memory& memory)
-    : capabilities_(capabilities), memory_(memory), faults_(capabilities.fault_records()) {}
+    : capabilities_(capabilities), memory_(memory), roots_{0}, interrupt_tables_{0},
+      faults_(capabilities.fault_records()), pages_(memory, misuse),
+      invalidation_({capabilities_, memory_, caches_, faults_, pages_, misuse,
+                     [this] { return scalable(); }}) {
+    invalidation_.answers = [this](Rid rid) { return !silent.contains(rid); };
+}
 
 bool Unit::scalable() const {
     return rtaddr::ttm.in(*roots_.begin()) == static_cast<u64>(rtaddr::Ttm::scalable);
@@ -52,6 +35,11 @@ void Unit::leave(u32 status, u64 rtaddr, u64 irta) {
     rtaddr_ = rtaddr;
     irta_ = irta;
     roots_ = {rtaddr};
+    interrupt_tables_ = {irta};
+    if (status & command::qie)
+        invalidation_.leave(invalidation_.queue(), invalidation_.head(), invalidation_.tail());
+    else
+        invalidation_.on(false);
 }
 
 void Unit::flush_everything() {
@@ -61,36 +49,68 @@ void Unit::flush_everything() {
     caches_.forget_pages();
 }
 
+// Registers --------------------------------------------------------------------------------------
+
+Event* Unit::event(unsigned at, unsigned& offset) {
+    for (const auto& [first, found] : {std::pair{reg::fectl, &faults_.event},
+                                       {reg::iectl, &invalidation_.event},
+                                       {reg::pectl, &pages_.event}}) {
+        offset = at - first;
+        if (at >= first && offset < Event::size)
+            return found;
+    }
+    return nullptr;
+}
+
+bool Unit::is_record(unsigned at) const {
+    const unsigned first = capabilities_.fault_register();
+    return at >= first && at < first + capabilities_.fault_records() * fault_record::size;
+}
+
+bool Unit::is_wide(unsigned at) const {
+    constexpr unsigned wide[] = {reg::cap, reg::ecap,   reg::rtaddr, reg::ccmd, reg::iqh, reg::iqt,
+                                 reg::iqa, reg::iqercd, reg::irta,   reg::pqh,  reg::pqt, reg::pqa};
+    const unsigned start = at & ~7U;
+    return std::ranges::find(wide, start) != std::end(wide) || is_record(start) ||
+           start == capabilities_.iotlb_register() || start == capabilities_.iotlb_register() + 8;
+}
+
 u32 Unit::read32(unsigned at) {
+    unsigned offset = 0;
+    if (const Event* found = event(at, offset))
+        return found->read(offset);
     switch (at) {
     case reg::gsts:
         complete();
+        invalidation_.run();
         return status_;
     case reg::fsts:
-        return fsts_;
-    case reg::fectl:
-        return fectl_;
-    case reg::iqh:
-        run_queue();
-        return iqh_;
-    case reg::iqt:
-        return iqt_;
+        invalidation_.run();
+        return faults_.status();
+    case reg::ics:
+        invalidation_.run();
+        return invalidation_.completion();
+    case reg::prs:
+        return pages_.status();
     default:
-        misuse.push_back("32-bit read of a register that has none");
+        // 11.1: software may take a register of 64 bits in halves.
+        if (is_wide(at))
+            return half(read64(at & ~7U), at);
+        misuse.emplace_back("32-bit read of a register that has none");
         return ~0U;
     }
 }
 
 u64 Unit::read64(unsigned at) {
-    if (at >= capabilities_.fault_register() &&
-        at < capabilities_.fault_register() + capabilities_.fault_records() * 16) {
-        const FaultRecord& record = faults_[(at - capabilities_.fault_register()) / 16];
-        return at % 16 ? record.high : record.low;
+    if (is_record(at) && at % 8 == 0) {
+        const FaultRecord& record =
+            faults_.record((at - capabilities_.fault_register()) / fault_record::size);
+        return at % fault_record::size ? record.high : record.low;
     }
-    if (at == capabilities_.iotlb_register() + 8) {
-        iotlb_ &= ~iotlb_go;
-        return iotlb_;
-    }
+    if (at == capabilities_.iotlb_register())
+        return invalidation_.address_register();
+    if (at == capabilities_.iotlb_register() + 8)
+        return invalidation_.iotlb_command();
     switch (at) {
     case reg::cap:
         return capabilities_.cap;
@@ -99,82 +119,136 @@ u64 Unit::read64(unsigned at) {
     case reg::rtaddr:
         return rtaddr_;
     case reg::ccmd:
-        ccmd_ &= ~ccmd_go;
-        return ccmd_;
+        return invalidation_.context_command();
+    case reg::iqh:
+        invalidation_.run();
+        return invalidation_.head();
+    case reg::iqt:
+        return invalidation_.tail();
     case reg::iqa:
-        return iqa_;
+        return invalidation_.queue();
+    case reg::iqercd:
+        return invalidation_.error();
     case reg::irta:
         return irta_;
+    case reg::pqh:
+        return pages_.head();
+    case reg::pqt:
+        return pages_.tail();
+    case reg::pqa:
+        return pages_.address();
     default:
-        misuse.push_back("64-bit read of a register that has none");
+        misuse.emplace_back("64-bit read of a register that has none");
         return ~u64{0};
     }
 }
 
 void Unit::write32(unsigned at, u32 value) {
+    unsigned offset = 0;
+    if (Event* found = event(at, offset)) {
+        found->write(offset, value);
+        return;
+    }
     switch (at) {
     case reg::gcmd:
         return global_command(value);
     case reg::fsts:
-        fsts_ &= ~(value &
-                   (fault_status::pfo | fault_status::iqe | fault_status::ice | fault_status::ite));
-        return;
-    case reg::fectl:
-        fectl_ = value & 1U << 31;
-        return;
-    case reg::iqt:
-        iqt_ = value;
-        return run_queue();
+        faults_.clear_status(value);
+        return invalidation_.run();
+    case reg::ics:
+        return invalidation_.completion(value);
+    case reg::prs:
+        return pages_.clear_status(value);
     default:
-        misuse.push_back("32-bit write of a register that has none");
+        if (!is_wide(at)) {
+            misuse.emplace_back("32-bit write of a register that has none");
+            return;
+        }
+        // F is cleared by writing 1: the other half must not do that.
+        const u64 old = is_record(at & ~7U) ? 0 : read64(at & ~7U);
+        write64(at & ~7U, with_half(old, at, value));
     }
 }
 
 void Unit::write64(unsigned at, u64 value) {
-    if (at == capabilities_.iotlb_register()) {
-        iva_ = value;
+    if (is_record(at) && at % 8 == 0) {
+        if (at % fault_record::size && fault_record::f.in(value))
+            faults_.clear_record((at - capabilities_.fault_register()) / fault_record::size);
         return;
     }
+    if (at == capabilities_.iotlb_register())
+        return invalidation_.address_register(value);
     if (at == capabilities_.iotlb_register() + 8)
-        return iotlb_command(value);
+        return invalidation_.iotlb_command(value);
     switch (at) {
     case reg::rtaddr:
         rtaddr_ = value;
         return;
     case reg::ccmd:
-        return context_command(value);
+        return invalidation_.context_command(value);
+    case reg::iqt:
+        invalidation_.tail(value);
+        return invalidation_.run();
     case reg::iqa:
-        iqa_ = value;
-        iqh_ = iqt_ = 0;
-        return;
+        return invalidation_.queue(value);
     case reg::irta:
         irta_ = value;
         return;
+    case reg::pqh:
+        return pages_.set_head(value);
+    case reg::pqt:
+        return pages_.set_tail(value);
+    case reg::pqa:
+        return pages_.set_address(value);
     default:
-        misuse.push_back("64-bit write of a register that has none");
+        misuse.emplace_back("64-bit write of a register that has none");
     }
 }
 
+// Commands ---------------------------------------------------------------------------------------
+
 // 11.4.4: one command at a time; the enable bits take the state that is written.
 void Unit::global_command(u32 value) {
-    const u32 enables = ~command::one_shot;
-    const u32 changed = (status_ ^ value) & enables;
+    const u32 changed = (status_ ^ value) & ~command::one_shot;
     const u32 asked = changed | (value & command::one_shot);
 
-    if (pending_)
-        misuse.push_back("a command while another one is not complete");
-    if (asked & (asked - 1))
-        misuse.push_back("two commands at once");
+    check_command(value, asked);
     if (value & command::srtp) {
-        const bool same_mode =
-            rtaddr::ttm.in(rtaddr_) == rtaddr::ttm.in(roots_.empty() ? rtaddr_ : *roots_.begin());
-        if (translates() && !same_mode)
-            misuse.push_back("the mode of the tables changes while translation is on"); // 11.4.5
         roots_.insert(rtaddr_);
         status_ &= ~command::srtp;
     }
+    if (value & command::sirtp) {
+        interrupt_tables_.insert(irta_);
+        status_ &= ~command::sirtp;
+    }
     pending_ = asked;
     wanted_ = value;
+}
+
+void Unit::check_command(u32 value, u32 asked) {
+    if (pending_)
+        misuse.emplace_back("a command while another one is not complete");
+    if (asked & (asked - 1))
+        misuse.emplace_back("two commands at once");
+    if (value & command::srtp) {
+        const auto mode = static_cast<rtaddr::Ttm>(rtaddr::ttm.in(rtaddr_));
+        // 11.4.5
+        if (translates() && rtaddr::ttm.in(rtaddr_) != rtaddr::ttm.in(*roots_.begin()))
+            misuse.emplace_back("the mode of the tables changes while translation is on");
+        if (mode == rtaddr::Ttm::reserved ||
+            (mode == rtaddr::Ttm::scalable && !capabilities_.scalable()) ||
+            (mode == rtaddr::Ttm::abort && !capabilities_.abort_mode()))
+            misuse.emplace_back("a mode of tables that the unit does not have");
+    }
+    const u32 interrupts = command::sirtp | command::ire | command::cfi;
+    if (asked & interrupts && !capabilities_.remaps_interrupts())
+        misuse.emplace_back("interrupt remapping on a unit that has none");
+    if (value & command::sirtp && irta::eime.in(irta_) && !capabilities_.x2apic())
+        misuse.emplace_back("x2APIC mode on a unit that has none");
+    if (asked & value & command::ire && !(status_ & command::sirtp))
+        misuse.emplace_back("interrupt remapping without a table");
+    if (asked & command::qie && !capabilities_.queue())
+        misuse.emplace_back("an invalidation queue on a unit that has none");
 }
 
 void Unit::complete() {
@@ -191,151 +265,25 @@ void Unit::complete() {
     } else if (now & command::wbf) {
         memory_.drain();
     } else if (now & command::sirtp) {
+        interrupt_tables_ = {irta_};
         status_ |= command::sirtp;
+        if (capabilities_.flushes_on_sirtp()) {
+            memory_.drain();
+            caches_.forget_interrupts();
+        }
     } else {
         status_ = (status_ & ~now) | (wanted_ & now);
+        if (now & command::qie)
+            invalidation_.on(status_ & command::qie);
     }
 }
 
-void Unit::context_command(u64 value) {
-    if (status_ & command::qie)
-        misuse.push_back("a register-based invalidation while the queue is on");
-    ccmd_ = value;
-    if (!(value & ccmd_go))
-        return;
-    memory_.drain();
-    const Did did{static_cast<u16>(ccmd_did.in(value))};
-    switch (ccmd_granularity.in(value)) {
-    case global:
-        return caches_.forget_contexts();
-    case domain:
-        return caches_.forget_contexts(did, scalable());
-    case narrow:
-        return caches_.forget_contexts(did, Rid{static_cast<u16>(ccmd_sid.in(value))},
-                                       static_cast<unsigned>(ccmd_fm.in(value)), scalable());
-    default:
-        misuse.push_back("a context-cache invalidation of nothing");
-    }
-}
+// Requests ---------------------------------------------------------------------------------------
 
-void Unit::iotlb_command(u64 value) {
-    if (status_ & command::qie)
-        misuse.push_back("a register-based invalidation while the queue is on");
-    iotlb_ = value;
-    if (!(value & iotlb_go))
-        return;
-    memory_.drain();
-    const Did did{static_cast<u16>(iotlb_did.in(value))};
-    switch (iotlb_granularity.in(value)) {
-    case global:
-        return caches_.forget_pages();
-    case domain:
-        return caches_.forget_pages(did);
-    case narrow:
-        return caches_.forget_pages(did, {iva_ & ~(page_size - 1)},
-                                    static_cast<unsigned>(iva_order.in(iva_)), iva_ & iva_hint);
-    default:
-        misuse.push_back("an IOTLB invalidation of nothing");
-    }
-}
-
-// 6.5.2.10: an error stops the queue until software clears it.
-void Unit::run_queue() {
-    if (!(status_ & command::qie) || !queue_moves)
-        return;
-    const u32 size = 16U << (iqa_ & bit(11) ? 1 : 0);
-    const u32 bytes = static_cast<u32>(page_size) << (iqa_ & 7);
-    while (iqh_ != iqt_ && !(fsts_ & (fault_status::iqe | fault_status::ite))) {
-        if (!descriptor(Hpa{iqa_ & ~(page_size - 1)} + iqh_)) {
-            fsts_ |= fault_status::iqe;
-            return;
-        }
-        moves_++;
-        iqh_ = (iqh_ + size) % bytes;
-    }
-}
-
-bool Unit::descriptor(Hpa at) {
-    // Software has flushed what it wrote, or the unit reads something else: the oldest value.
-    const auto low = memory_.seen(at, capabilities_);
-    const auto high = memory_.seen(at + sizeof(u64), capabilities_);
-    if (low.empty() || high.empty())
-        return false;
-    const std::array<u64, 2> words{low.back(), high.back()};
-    const Did did{static_cast<u16>(did_16.of(words))};
-    const Rid rid{static_cast<u16>(sid_32.of(words))};
-    const Iova address{words[1] & ~(page_size - 1)};
-
-    memory_.drain();
-    switch (type.of(words)) {
-    case context_cache:
-        switch (granularity.of(words)) {
-        case global:
-            caches_.forget_contexts();
-            return true;
-        case domain:
-            caches_.forget_contexts(did, scalable());
-            return true;
-        case narrow:
-            caches_.forget_contexts(did, rid, static_cast<unsigned>(fm_48.of(words)), scalable());
-            return true;
-        default:
-            return false;
-        }
-    case iotlb:
-        switch (granularity.of(words)) {
-        case global:
-            caches_.forget_pages();
-            return true;
-        case domain:
-            caches_.forget_pages(did);
-            return true;
-        case narrow:
-            caches_.forget_pages(did, address, static_cast<unsigned>(order_1.of(words)),
-                                 words[1] & bit(6));
-            return true;
-        default:
-            return false;
-        }
-    case pasid_cache:
-        switch (granularity.of(words)) {
-        case 0: // domain-selective
-            caches_.forget_pasids(did);
-            return true;
-        case 1: // PASID-selective
-            caches_.forget_pasids(did, Pasid{static_cast<u32>(pasid_32.of(words))});
-            return true;
-        case 3: // global
-            caches_.forget_pasids();
-            return true;
-        default:
-            return false;
-        }
-    case pasid_iotlb:
-        caches_.forget_pages(did, Pasid{static_cast<u32>(pasid_32.of(words))});
-        return true;
-    case device_tlb: {
-        // 6.5.2.5, S: the lowest zero bit of the address tells the size.
-        const u64 frame = words[1] >> page_bits;
-        const u64 pages = words[1] & 1 ? (~frame & (frame + 1)) << 1 : 1;
-        const u64 size = pages ? pages << page_bits : 0;
-        if (!size) {
-            caches_.forget_device(rid);
-            return true;
-        }
-        caches_.forget_device(rid, {}, {address.value & ~(size - 1)}, size);
-        return true;
-    }
-    case interrupt:
-        return true;
-    case wait:
-        if (words[0] & wait_writes)
-            memory_.store({words[1] & ~u64{3} & ~u64{4}},
-                          words[0] >> 32); // hardware's own write: INTACT does not speak of it
-        return true;
-    default:
-        return false;
-    }
+// What an enable bit may be, until the command is complete.
+std::set<bool> Unit::may_be(u32 enable) const {
+    const bool now = status_ & enable;
+    return pending_ & enable ? std::set{now, !now} : std::set{now};
 }
 
 Explored Unit::explore(const Request& request) {
@@ -351,21 +299,77 @@ Explored Unit::explore(const Request& request) {
     return found;
 }
 
+ExploredInterrupt Unit::explore(const InterruptRequest& request) {
+    InterruptMoment moment{capabilities_, {}, interrupt_tables_, memory_, caches_};
+    for (const bool remaps : may_be(command::ire))
+        for (const bool compatible : may_be(command::cfi))
+            moment.modes.insert({remaps, compatible});
+    return model::explore(moment, request);
+}
+
+void Unit::mark(const Explored& explored) {
+    for (const auto& [at, bits] : explored.marks)
+        memory_.store(at, memory_.load(at) | bits, Writer::mark);
+}
+
+// While a table is being replaced its mode may be either; a table in use does not change it.
+bool Unit::x2apic() const {
+    return capabilities_.x2apic() && irta::eime.in(*interrupt_tables_.begin());
+}
+
+std::optional<Notification> Unit::post(const PostedInterrupt& interrupt) {
+    return model::post(memory_, interrupt, x2apic());
+}
+
+// 7.4: one that may be let through is: it is the one that software has to answer.
+bool Unit::ask(const PageRequest& asked) {
+    Request request{.rid = asked.rid,
+                    .iova = asked.address,
+                    .access = asked.write ? Access::write : Access::read,
+                    .kind = Kind::page_request,
+                    .pasid = asked.pasid};
+    request.privileged = asked.privileged;
+    if (!translates() || !capabilities_.page_requests()) {
+        pages_.refuse(asked, Response::invalid);
+        return false;
+    }
+    const auto outcomes = explore(request).outcomes;
+    for (const Outcome& outcome : outcomes)
+        if (std::holds_alternative<Translation>(outcome)) {
+            pages_.accept(asked);
+            return true;
+        }
+    record(request, std::get<Fault>(*outcomes.begin()));
+    pages_.refuse(asked, Response::invalid);
+    return false;
+}
+
+// Faults -----------------------------------------------------------------------------------------
+
+// 11.4.14: T1 and T2 say whether it was a write, a page request, a read or an atomic operation.
 void Unit::record(const Request& request, Fault fault) {
+    using namespace fault_record;
     if (!fault.recorded)
         return;
-    if (fsts_ & fault_status::pfo)
+    const bool page = request.kind == Kind::page_request;
+    const bool reads = !page && request.access != Access::write;
+    FaultRecord record;
+    record.low = request.iova.value & address.mask();
+    record.high = sid.make(request.rid.value) | reason.make(static_cast<u8>(fault.reason)) |
+                  t1.make(reads) | t2.make(page || request.access == Access::atomic) |
+                  at.make(page ? 0 : static_cast<u64>(request.kind)) |
+                  privileged.make(request.privileged);
+    if (request.pasid)
+        record.high |= has_pasid.mask() | pasid.make(request.pasid->value);
+    faults_.report(record);
+}
+
+void Unit::record(const InterruptRequest& request, const InterruptFault& fault) {
+    using namespace fault_record;
+    if (!fault.recorded)
         return;
-    FaultRecord& record = faults_[next_fault_];
-    if (record.high & bit(63)) {
-        fsts_ |= fault_status::pfo;
-        return;
-    }
-    record.low = request.iova.value & ~(page_size - 1);
-    record.high = bit(63) | u64{request.access != Access::write} << 62 |
-                  u64{static_cast<u8>(fault.reason)} << 32 | request.rid.value;
-    fsts_ |= fault_status::ppf;
-    next_fault_ = (next_fault_ + 1) % capabilities_.fault_records();
+    faults_.report({index.make(fault.index.value),
+                    sid.make(request.rid.value) | reason.make(static_cast<u8>(fault.reason))});
 }
 
 } // namespace vtd::model

@@ -45,14 +45,15 @@ protected:
         unit.capabilities.cap = (u64{0b1110} << 8) | (u64{56} << 16) | (u64{3} << 34) |
                                 (u64{1} << 22); // SAGAW, MGAW, SSLPS, ZLR
         unit.capabilities.ecap = ecap_dt | ecap_pt | ecap_pasid | ecap_ssts | ecap_fsts | ecap_rps |
-                                 ecap_nest | ecap_srs;
+                                 ecap_nest | ecap_srs | ecap_smts;
         unit.rtaddr = root_table.value;
     }
 
     static constexpr u64 ecap_dt = u64{1} << 2, ecap_pt = u64{1} << 6, ecap_sc = u64{1} << 7,
                          ecap_nest = u64{1} << 26, ecap_srs = u64{1} << 31,
-                         ecap_pasid = u64{1} << 40, ecap_ssts = u64{1} << 46,
-                         ecap_fsts = u64{1} << 47, ecap_rps = u64{1} << 49;
+                         ecap_pasid = u64{1} << 40, ecap_smts = u64{1} << 43,
+                         ecap_ssts = u64{1} << 46, ecap_fsts = u64{1} << 47,
+                         ecap_rps = u64{1} << 49;
 
     Hpa root_entry() const { return root_table + nic.bus() * 16U; }
     Hpa entry(unsigned word) const {

@@ -3,71 +3,13 @@
 // Registers and commands of the model's unit: what software sees, what becomes of requests
 // meanwhile, and what the unit says to software that does what it must not.
 
-#include <algorithm>
-
-#include <gtest/gtest.h>
-
-#include "model/unit.h"
+#include "tests/units.h"
 
 namespace {
 
-using namespace vtd::model;
+using namespace vtd::test;
 
-constexpr Hpa ram{0x100000}, root_table{0x100000}, context_table{0x101000}, other_root{0x102000},
-    queue{0x103000}, status{0x104000};
-constexpr Hpa tables[] = {{0x112000}, {0x111000}, {0x110000}};
-constexpr Hpa page{0x180000};
-constexpr Rid nic = Rid::of(0, 3, 0);
-constexpr Iova iova{0x12345000};
-constexpr u64 go = u64{1} << 63;
-constexpr unsigned iotlb_at = 0x100, fault_at = 0x200;
-
-class Registers : public testing::Test {
-protected:
-    static constexpr Capabilities capabilities{.cap = u64{0b10} << 8 | u64{38} << 16 |
-                                                      u64{fault_at / 16} << 24 | u64{1} << 40,
-                                               .ecap = 1 | u64{iotlb_at / 16} << 8};
-
-    Registers() : unit(capabilities, memory) {
-        memory.add(ram, 1 << 20, Owner::old_kernel);
-        memory.store(root_table, context_table.value | 1);
-        memory.store(context_table + nic.devfn() * 16U + 8, 5 << 8 | 1);
-        memory.store(context_table + nic.devfn() * 16U, tables[2].value | 1);
-        for (unsigned level = 3; level; level--)
-            memory.store(tables[level - 1] + (iova.value >> level_shift(level) & 511) * 8,
-                         (level == 1 ? page : tables[level - 2]).value | 3);
-        memory.flush(ram, 1 << 20);
-        memory.drain();
-        unit.leave(command::translation | command::srtp, root_table.value);
-    }
-
-    std::set<Hpa> reach() {
-        std::set<Hpa> found;
-        for (const Outcome& outcome : unit.explore({.rid = nic, .iova = iova}).outcomes)
-            if (const auto* to = std::get_if<Translation>(&outcome))
-                found.insert(to->address);
-        return found;
-    }
-    bool may_fault() {
-        const auto found = unit.explore({.rid = nic, .iova = iova}).outcomes;
-        return std::ranges::any_of(found,
-                                   [](const auto& o) { return std::holds_alternative<Fault>(o); });
-    }
-    void clear() { memory.store(context_table + nic.devfn() * 16U, 0); }
-    void describe(unsigned index, u64 low, u64 high = 0) {
-        memory.store(queue + index * 16, low);
-        memory.store(queue + index * 16 + 8, high);
-    }
-    void queue_on() {
-        unit.write64(reg::iqa, queue.value);
-        unit.write32(reg::gcmd, command::translation | command::qie);
-        EXPECT_TRUE(unit.read32(reg::gsts) & command::qie);
-    }
-    using Places = std::set<Hpa>;
-
-    Memory memory;
-    Unit unit;
-};
+class Registers : public WithUnit {};
 
 TEST_F(Registers, ARootTableIsTakenAtSomeTime) {
     unit.write64(reg::rtaddr, other_root.value);
@@ -86,7 +28,7 @@ TEST_F(Registers, ARootTableIsTakenAtSomeTime) {
 }
 
 TEST_F(Registers, ANewRootTableMayEmptyTheCaches) {
-    Capabilities can = capabilities;
+    Capabilities can = legacy_unit;
     can.cap |= u64{1} << 63;
     Unit flushing(can, memory);
     flushing.leave(command::translation, root_table.value);
@@ -135,77 +77,6 @@ TEST_F(Registers, NarrowInvalidationsByRegister) {
     EXPECT_EQ(unit.misuse.size(), 1U);
 }
 
-TEST_F(Registers, TheQueue) {
-    reach();
-    clear();
-    queue_on();
-    describe(0, 1 | 3 << 4 | u64{5} << 16 | u64{nic.value} << 32);
-    describe(1, 2 | 2 << 4 | u64{5} << 16);
-    describe(2, 5 | 1 << 5 | u64{0xabcd} << 32, status.value);
-    unit.write32(reg::iqt, 3 * 16);
-    EXPECT_EQ(unit.read32(reg::iqh), 3U * 16);
-    EXPECT_EQ(memory.load(status), 0xabcdU);
-    EXPECT_TRUE(reach().empty() && unit.caches().pages.empty());
-    unit.write64(reg::ccmd, go | u64{1} << 61);
-    EXPECT_EQ(unit.misuse.size(), 1U);
-}
-
-TEST_F(Registers, AQueueStopsAtAnError) {
-    queue_on();
-    describe(0, 0xf);
-    describe(1, 2 | 1 << 4);
-    reach();
-    unit.write32(reg::iqt, 2 * 16);
-    EXPECT_EQ(unit.read32(reg::iqh), 0U);
-    EXPECT_EQ(unit.read32(reg::fsts), fault_status::iqe);
-    describe(0, 2 | 1 << 4);
-    unit.read32(reg::iqh);
-    EXPECT_FALSE(unit.caches().pages.empty());
-    unit.write32(reg::fsts, fault_status::iqe);
-    EXPECT_EQ(unit.read32(reg::iqh), 2U * 16);
-    EXPECT_TRUE(unit.caches().pages.empty());
-}
-
-TEST_F(Registers, AQueueThatHangsHoldsUpWhatFollows) {
-    queue_on();
-    reach();
-    unit.queue_moves = false;
-    describe(0, 2 | 1 << 4);
-    unit.write32(reg::iqt, 16);
-    EXPECT_EQ(unit.read32(reg::iqh), 0U);
-    EXPECT_FALSE(unit.caches().pages.empty());
-}
-
-TEST_F(Registers, DeviceTlbs) {
-    const auto line = [](u64 at) {
-        return DeviceLine{nic, {}, {at}, {.address = page, .read = true}};
-    };
-    queue_on();
-    unit.caches().devices = {line(0x1000), line(0x2000), line(0x8000)};
-    describe(0, 3 | u64{nic.value} << 32, 0x1000);
-    describe(1, 3 | u64{nic.value} << 32, 0x3000 | 1); // four pages, from 0
-    describe(2, 3 | u64{nic.value} << 32, ~u64{0xfff} | 1);
-    unit.write32(reg::iqt, 16);
-    EXPECT_EQ(unit.caches().devices, (std::set{line(0x2000), line(0x8000)}));
-    unit.write32(reg::iqt, 2 * 16);
-    EXPECT_EQ(unit.caches().devices, std::set{line(0x8000)});
-    unit.write32(reg::iqt, 3 * 16);
-    EXPECT_TRUE(unit.caches().devices.empty());
-}
-
-TEST_F(Registers, FaultRecordsOverflow) {
-    const Request request{.rid = nic, .iova = iova};
-    unit.record(request, {Reason::no_read, false});
-    EXPECT_EQ(unit.read32(reg::fsts), 0U);
-    for (int i = 0; i < 2; i++)
-        unit.record(request, {Reason::no_read});
-    EXPECT_EQ(unit.read32(reg::fsts), fault_status::ppf);
-    unit.record(request, {Reason::no_read});
-    EXPECT_EQ(unit.read32(reg::fsts), fault_status::ppf | fault_status::pfo);
-    EXPECT_EQ(unit.read64(fault_at), iova.value);
-    EXPECT_EQ(unit.read64(fault_at + 8), go | u64{1} << 62 | u64{6} << 32 | nic.value);
-}
-
 TEST_F(Registers, WhatSoftwareMustNotDo) {
     unit.write32(reg::gcmd, command::translation | command::srtp);
     unit.write32(reg::gcmd, command::translation | command::srtp);
@@ -216,7 +87,76 @@ TEST_F(Registers, WhatSoftwareMustNotDo) {
     unit.read32(reg::gsts);
     unit.write64(reg::rtaddr, other_root.value | 1 << 10);
     unit.write32(reg::gcmd, command::translation | command::qie | command::srtp);
-    EXPECT_EQ(unit.misuse.back(), "the mode of the tables changes while translation is on");
+    EXPECT_EQ(unit.misuse[3], "the mode of the tables changes while translation is on");
+    EXPECT_EQ(unit.misuse[4], "a mode of tables that the unit does not have");
+}
+
+TEST_F(Registers, WhatAUnitLacksIsNotUsed) {
+    Unit poor({.cap = legacy_unit.cap, .ecap = u64{iotlb_at / 16} << 8}, memory);
+    const std::pair<u32, const char*> commands[] = {
+        {command::qie, "an invalidation queue on a unit that has none"},
+        {command::sirtp, "interrupt remapping on a unit that has none"},
+        {command::cfi, "interrupt remapping on a unit that has none"},
+    };
+    for (const auto& [bit, what] : commands) {
+        poor.leave(0, 0);
+        poor.misuse.clear();
+        poor.write32(reg::gcmd, bit);
+        poor.read32(reg::gsts);
+        EXPECT_EQ(poor.misuse, std::vector<std::string>{what});
+    }
+    for (const u64 mode : {u64{2}, u64{3}}) {
+        poor.leave(0, 0);
+        poor.misuse.clear();
+        poor.write64(reg::rtaddr, root_table.value | mode << 10);
+        poor.write32(reg::gcmd, command::srtp);
+        poor.read32(reg::gsts);
+        EXPECT_EQ(poor.misuse.size(), 1U);
+    }
+    Unit aborting({.cap = legacy_unit.cap, .ecap = legacy_unit.ecap | bit(52)}, memory);
+    aborting.write64(reg::rtaddr, root_table.value | 3 << 10);
+    aborting.write32(reg::gcmd, command::srtp);
+    EXPECT_TRUE(aborting.misuse.empty());
+}
+
+// A unit that knows no scalable mode refuses what it finds in one.
+TEST_F(Registers, AModeThatTheUnitDoesNotHave) {
+    unit.leave(command::translation | command::srtp, root_table.value | 1 << 10);
+    EXPECT_EQ(unit.explore({.rid = nic, .iova = iova}).outcomes,
+              std::set<Outcome>{(Fault{Reason::rtaddr_invalid})});
+}
+
+TEST_F(Registers, WideOnesAreTakenInHalvesToo) {
+    unit.write64(reg::rtaddr, 0x1'0010'2000);
+    EXPECT_EQ(unit.read32(reg::rtaddr), 0x102000U);
+    EXPECT_EQ(unit.read32(reg::rtaddr + 4), 1U);
+    unit.write32(reg::rtaddr + 4, 2);
+    EXPECT_EQ(unit.read64(reg::rtaddr), 0x2'0010'2000U);
+    unit.write32(reg::rtaddr, 0x5000);
+    EXPECT_EQ(unit.read64(reg::rtaddr), 0x2'0000'5000U);
+    reach();
+    unit.write32(iotlb_at + 8 + 4, static_cast<u32>((go | u64{1} << 60) >> 32));
+    EXPECT_TRUE(unit.caches().pages.empty());
+    EXPECT_TRUE(unit.misuse.empty());
+    unit.read32(0x1000);
+    unit.write32(0x1000, 0);
+    unit.read64(0x1000);
+    unit.write64(0x1000, 0);
+    EXPECT_EQ(unit.misuse.size(), 4U);
+}
+
+// Units share memory, and nothing else.
+TEST_F(Registers, UnitsAreApart) {
+    Unit other(legacy_unit, memory);
+    other.leave(command::translation | command::srtp, other_root.value);
+    EXPECT_EQ(reach(), Places{page});
+    EXPECT_TRUE(other.caches().pages.empty());
+    unit.record({.rid = nic, .iova = iova}, {Reason::no_read});
+    EXPECT_EQ(other.read32(reg::fsts), 0U);
+    EXPECT_EQ(other.explore({.rid = nic, .iova = iova}).outcomes,
+              std::set<Outcome>{(Fault{Reason::root_not_present})});
+    other.write64(reg::ccmd, go | u64{1} << 61);
+    EXPECT_FALSE(unit.caches().contexts.empty());
 }
 
 } // namespace

@@ -2,9 +2,9 @@
 //
 // Chapter 4: a device with a device-TLB. It may send a request as it is, ask for its translation
 // and keep that, and send what it was once told as translated. Which of these it does is its own
-// affair, and so is what it keeps; it forgets what an invalidation tells it to.
+// affair, and so is what it keeps; it forgets what an invalidation tells it to. See device.h.
 
-#include "model/unit.h"
+#include "model/device.h"
 
 namespace vtd::model {
 
@@ -32,6 +32,8 @@ Explored Unit::explore_ats(const Request& request) {
     const auto merge = [&](const Explored& more) {
         all.read.insert(all.read.end(), more.read.begin(), more.read.end());
         all.walks += more.walks;
+        for (const auto& [at, bits] : more.marks)
+            all.marks[at] |= bits;
     };
 
     // 4.1.2: an answer that grants nothing is nothing to keep.
@@ -68,6 +70,40 @@ Explored Unit::explore_ats(const Request& request) {
         }
     }
     return all;
+}
+
+Explored Device::explore(Request request) const {
+    request.rid = rid_;
+    if (request.pasid && !can_.pasid)
+        return {}; // it has no way to send that
+    return can_.ats ? unit_.explore_ats(request) : unit_.explore(request);
+}
+
+bool Device::ask(PageRequest request) const {
+    request.rid = rid_;
+    if (!can_.pri || (request.pasid && !can_.pasid))
+        return false;
+    return unit_.ask(request);
+}
+
+// What it knows from before it was switched off is no longer true for it.
+void Device::set_ats(bool on) {
+    if (on && !can_.ats)
+        unit_.caches().forget_device(rid_);
+    can_.ats = on;
+}
+
+void Device::set_silent(bool on) {
+    if (on)
+        unit_.silent.insert(rid_);
+    else
+        unit_.silent.erase(rid_);
+}
+
+void Device::reset() {
+    can_ = {};
+    unit_.caches().forget_device(rid_);
+    unit_.pages().forget(rid_);
 }
 
 } // namespace vtd::model
