@@ -5,6 +5,7 @@
 #include "harness/crash_kernel.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 #include <fmt/format.h>
@@ -58,6 +59,59 @@ int CrashKernel::install(std::size_t unit) {
     here.closed = !ret;
     world_.check();
     return ret;
+}
+
+void CrashKernel::stop_queue(std::size_t unit) {
+    takeover_stop_queue(&world_.units[unit]->core);
+    world_.settle();
+    world_.check();
+}
+
+// 5.1.5.1: what was fetched from the old table stays until it is invalidated.
+int CrashKernel::remap(std::size_t index, bool x2apic) {
+    World::Unit& unit = *world_.units[index];
+    model::Unit& hardware = unit.hardware;
+    const std::span<u64> table = world_.interrupt_table(unit);
+    const int ret = takeover_adopt_irtes(&unit.core, table.data(), x2apic);
+    world_.settle();
+    world_.check(unit);
+
+    const auto size = static_cast<u64>(std::countr_zero(table.size() / irte::words)) - 1;
+    unit.x2apic = x2apic;
+    unit.interrupts = World::Unit::Interrupts::either;
+    hardware.write64(reg::irta, reinterpret_cast<u64>(table.data()) | irta::eime.make(x2apic) |
+                                    irta::size.make(size));
+    world_.check(unit);
+    const u32 enabled = hardware.read32(reg::gsts) & ~command::one_shot;
+    hardware.write32(reg::gcmd, enabled | command::sirtp);
+    world_.trace.push_back(fmt::format("{}: interrupt table set", unit.name));
+    world_.check(unit);
+    [[maybe_unused]] const u32 status = hardware.read32(reg::gsts);
+    assert(status & command::sirtp);
+    world_.check(unit);
+    world_.trace.push_back(fmt::format("{}: interrupt-entry cache invalidated", unit.name));
+    hardware.caches().forget_interrupts();
+    unit.interrupts = World::Unit::Interrupts::ours;
+    world_.check(unit);
+    return ret;
+}
+
+unsigned CrashKernel::interrupt(std::size_t index, Rid rid, u8 vector) {
+    World::Unit& unit = *world_.units[index];
+    const auto free = [&](unsigned at) {
+        return !unit.reserved.contains(at) &&
+               !(unit.interrupt_table[at * irte::words] & present.mask());
+    };
+    unsigned at = 0;
+    while (!free(at))
+        at++;
+    u64* const entry = &unit.interrupt_table[at * irte::words];
+    write(&entry[1],
+          irte::sid.make(rid.value) | irte::svt.make(static_cast<u64>(irte::Svt::requester)));
+    write(&entry[0], present.make(1) | irte::vector.make(vector));
+    unit.hardware.caches().forget_interrupts({static_cast<u16>(at)}, 0);
+    world_.check(unit);
+    return at;
 }
 
 void CrashKernel::boot(takeover_mode mode) {

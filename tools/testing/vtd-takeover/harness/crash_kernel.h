@@ -21,6 +21,12 @@ public:
     void adopt(std::size_t unit, takeover_mode mode = TAKEOVER_ADOPT);
     int install(std::size_t unit);
 
+    // The queue of the old kernel's is switched off, the interrupt table taken over.
+    void stop_queue(std::size_t unit);
+    int remap(std::size_t unit, bool x2apic);
+    // A new interrupt of this kernel's, at the first index that is free.
+    unsigned interrupt(std::size_t unit, Rid rid, u8 vector);
+
     // A device's first dma_map: the old mappings end, then the device's group has a domain of its
     // own with one page in it.
     void release(std::size_t device);

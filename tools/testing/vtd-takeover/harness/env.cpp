@@ -132,7 +132,9 @@ int vtd_new_did(takeover_unit* core) {
     World::Unit& unit = event(core, "domain id asked for");
     return World::current().new_did(unit);
 }
-void vtd_reserve_irte(takeover_unit*, unsigned int) {}
+void vtd_reserve_irte(takeover_unit* core, unsigned int index) {
+    World::current().unit(core).reserved.insert(index);
+}
 
 void* vtd_alloc_table(takeover_unit* core, gfp_t) {
     event(core, "page allocated");

@@ -5,6 +5,7 @@
 #include "harness/world.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <sys/mman.h>
 
@@ -37,9 +38,34 @@ std::span<u64> crash_memory() {
     return {static_cast<u64*>(mapped), world::crash_memory_size / sizeof(u64)};
 }
 
+// The largest tables of interrupts, a unit's each.
+constexpr Hpa interrupt_memory{world::crash_memory.value + (u64{64} << 20)};
+constexpr u64 interrupt_bytes = irte::most * irte::words * sizeof(u64);
+constexpr std::size_t interrupt_units = 2;
+
+std::span<u64> interrupt_words() {
+    constexpr u64 size = interrupt_units * interrupt_bytes;
+    static void* const mapped =
+        mmap(reinterpret_cast<void*>(interrupt_memory.value), size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert(mapped != MAP_FAILED);
+    return {static_cast<u64*>(mapped), size / sizeof(u64)};
+}
+
 bool same(const Translation& found, const Translation& old, Iova iova) {
     return world::target(found, iova) == world::target(old, iova) && found.read == old.read &&
            found.write == old.write;
+}
+
+std::string text(const InterruptOutcome& outcome) {
+    if (const auto* to = std::get_if<RemappedInterrupt>(&outcome))
+        return fmt::format("vector {:#x} at {:#x}, delivery mode {}{}", to->vector, to->destination,
+                           static_cast<unsigned>(to->delivery), to->logical ? ", logical" : "");
+    if (const auto* to = std::get_if<PostedInterrupt>(&outcome))
+        return fmt::format("vector {:#x} posted to {:#x}", to->vector, to->descriptor.value);
+    if (const auto* to = std::get_if<PassedInterrupt>(&outcome))
+        return fmt::format("{:#x}/{:#x}, passed on", to->address, to->data);
+    return vtd::model::text(std::get<InterruptFault>(outcome).reason);
 }
 
 // A walk of the tables as they are, past all caches.
@@ -124,7 +150,12 @@ World::World(const Description& of, Failures failures)
         Unit& here = *units.emplace_back(std::make_unique<Unit>(unit, memory));
         here.name = fmt::format("dmar{}", units.size() - 1);
         here.core.name = here.name.c_str();
-        here.hardware.leave(command::translation | command::srtp, builder_.rtaddr[index(here)]);
+        const world::Builder::Queue& queue = builder_.queues[index(here)];
+        here.hardware.leave(command::translation | command::srtp | (unit.queue ? command::qie : 0) |
+                                (unit.interrupt_entries ? command::ire | command::sirtp : 0),
+                            builder_.rtaddr[index(here)], builder_.irta[index(here)]);
+        if (unit.queue)
+            here.hardware.invalidation().leave(queue.address, 0, queue.tail);
     }
     for (const world::Device& device : description.devices) {
         devices.push_back({device.unit, device.rids});
@@ -132,6 +163,7 @@ World::World(const Description& of, Failures failures)
             requesters[{device.unit, rid}];
     }
     try {
+        track_interrupts();
         track();
     } catch (...) {
         the_world = nullptr;
@@ -175,6 +207,57 @@ void World::track() {
     for (Tracked& dma : tracked_)
         dma.mixed = dma.old && mixed.contains({devices[dma.device].unit, dma.old->did});
     check();
+}
+
+void World::track_interrupts() {
+    for (const world::Interrupt& sent : description.interrupts) {
+        TrackedInterrupt tracked{
+            sent.unit, InterruptRequest::remappable(sent.rid, {sent.index}), {}, false, {}};
+        if (sent.descriptor && memory.owner(*sent.descriptor) == Owner::nobody)
+            tracked.old = {}; // a fault, recorded or not
+        else if (sent.descriptor)
+            tracked.old = PostedInterrupt{*sent.descriptor, sent.vector, false};
+        else
+            tracked.old = RemappedInterrupt{.destination = sent.destination,
+                                            .vector = sent.vector,
+                                            .delivery = sent.delivery,
+                                            .logical = sent.logical};
+        const auto by = [&](world::Interrupt::Fate fate) -> std::optional<InterruptOutcome> {
+            if (fate == world::Interrupt::Fate::blocked)
+                return {};
+            if (fate == world::Interrupt::Fate::stays)
+                return tracked.old;
+            // To one processor, by its physical id: 16 logical ids a cluster.
+            const u32 id = sent.logical ? (sent.destination >> 16) * 16 +
+                                              static_cast<u32>(std::countr_zero(sent.destination))
+                                        : sent.destination;
+            return RemappedInterrupt{.destination = id,
+                                     .vector = sent.vector,
+                                     .delivery =
+                                         sent.logical ? irte::Delivery::fixed : sent.delivery};
+        };
+        tracked.now = {by(sent.xapic), by(sent.x2apic)};
+        tracked_interrupts_.push_back(tracked);
+        const Rid other{static_cast<u16>(sent.rid.value ^ 0x100)};
+        tracked_interrupts_.push_back(
+            {sent.unit, InterruptRequest::remappable(other, {sent.index}), {}, true, {}});
+    }
+}
+
+std::span<u64> World::interrupt_table(Unit& unit) {
+    assert(index(unit) < interrupt_units);
+    constexpr std::size_t size = interrupt_bytes / sizeof(u64);
+    const auto words = interrupt_words().subspan(index(unit) * size, size);
+    const Hpa first{reinterpret_cast<u64>(words.data())};
+    std::ranges::fill(words, 0);
+    memory.attach(first, words, Owner::crash_kernel);
+    // What devices of the old kernel may name; the driver zeroed it, and flushed nothing.
+    const std::size_t named =
+        description.units[index(unit)].interrupt_entries * std::size_t{irte::words};
+    for (std::size_t at = 0; at < named; at++)
+        memory.stored(first + at * sizeof(u64), left_over);
+    unit.interrupt_table = words;
+    return words;
 }
 
 World::Unit& World::unit(const takeover_unit* core) {
@@ -384,6 +467,58 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
     }
 }
 
+void World::judge(const Unit& unit, const TrackedInterrupt& interrupt,
+                  const std::set<InterruptOutcome>& outcomes) const {
+    using Interrupts = Unit::Interrupts;
+    const auto broken = [&](Invariant invariant, const std::string& what) {
+        std::string all =
+            fmt::format("interrupt {:#x}/{:#x} of {:#x} {}", interrupt.request.address,
+                        interrupt.request.data, interrupt.request.rid.value, what);
+        for (const std::string& step : trace)
+            all += "\n  " + step;
+        throw Violation(invariant, all);
+    };
+    const auto& now = interrupt.now[unit.x2apic];
+    const bool may_be_old = unit.interrupts != Interrupts::ours;
+    const bool may_be_now = unit.interrupts != Interrupts::old;
+
+    // An entry of the old table that is yet cached may be read in the new mode: until the cache is
+    // emptied its destination is anybody's, and no software can help it.
+    const bool misread = unit.interrupts == Interrupts::either &&
+                         unit.x2apic != description.units[interrupt.unit].x2apic;
+    const auto vector = [](const InterruptOutcome& of) {
+        const auto* to = std::get_if<RemappedInterrupt>(&of);
+        return to ? to->vector : -1;
+    };
+
+    for (const InterruptOutcome& outcome : outcomes) {
+        if (interrupt.stranger) {
+            if (!std::holds_alternative<InterruptFault>(outcome))
+                broken(Invariant::wary, "is somebody else's, and may become " + text(outcome));
+            continue;
+        }
+        if (may_be_old && outcome == interrupt.old)
+            continue;
+        if (misread && interrupt.old &&
+            (std::holds_alternative<InterruptFault>(outcome) ||
+             vector(outcome) == vector(*interrupt.old)))
+            continue;
+        if (may_be_now && now && outcome == *now)
+            continue;
+        if (const auto* fault = std::get_if<InterruptFault>(&outcome)) {
+            if (may_be_old && !interrupt.old)
+                continue;
+            if (!may_be_now || now)
+                broken(Invariant::alive, fmt::format("may be blocked: {}", text(fault->reason)));
+            if (fault->recorded)
+                broken(Invariant::closed, "is blocked, and that may be recorded");
+            continue;
+        }
+        broken(may_be_now && !now ? Invariant::closed : Invariant::alive,
+               "may become " + text(outcome));
+    }
+}
+
 // FRESH: when nobody uses an old domain any more its id may be given away again, so that nothing
 // may be kept of it, reachable or not.
 void World::forgotten(const Unit& unit) const {
@@ -442,6 +577,13 @@ void World::check(Unit& unit) {
             unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
         }
     } while (unit.hardware.caches().size() != before);
+    for (const TrackedInterrupt& interrupt : tracked_interrupts_) {
+        if (units[interrupt.unit].get() != &unit)
+            continue;
+        const ExploredInterrupt explored = unit.hardware.explore(interrupt.request);
+        unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
+        judge(unit, interrupt, explored.outcomes);
+    }
     std::ranges::sort(unit.read);
     const auto rest = std::ranges::unique(unit.read);
     unit.read.erase(rest.begin(), rest.end());

@@ -11,10 +11,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -93,6 +95,11 @@ public:
         bool busy = false; // the driver's lock
         bool registers_busy = false;
         bool closed = false; // its root table is ours for good
+        // Its interrupt table: the old one, either while they are changed, or ours for good.
+        enum class Interrupts { old, either, ours } interrupts = Interrupts::old;
+        bool x2apic = false;              // of our table
+        std::set<unsigned> reserved{};    // indices that no new interrupt gets
+        std::span<u64> interrupt_table{}; // ours
     };
     Unit& unit(const takeover_unit* core);
 
@@ -121,6 +128,9 @@ public:
     void check();
     void check(Unit& unit);
 
+    // The crash kernel's interrupt table of a unit.
+    std::span<u64> interrupt_table(Unit& unit);
+
     // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
     void release_page(void* page);
@@ -148,7 +158,19 @@ private:
         bool mixed = false;
     };
 
+    // The same of interrupts.
+    struct TrackedInterrupt {
+        std::size_t unit;
+        InterruptRequest request;
+        std::optional<InterruptOutcome> old; // by the description; nothing: a fault
+        bool stranger = false;               // somebody else, whom the entry does not let through
+        std::array<std::optional<InterruptOutcome>, 2> now; // in xAPIC and x2APIC mode
+    };
+
     void track();
+    void track_interrupts();
+    void judge(const Unit& unit, const TrackedInterrupt& interrupt,
+               const std::set<InterruptOutcome>& outcomes) const;
     void judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const;
     void forgotten(const Unit& unit) const;
     bool excused(const Tracked& dma) const;
@@ -159,6 +181,7 @@ private:
     Failures failures_;
     world::Builder builder_;
     std::vector<Tracked> tracked_;
+    std::vector<TrackedInterrupt> tracked_interrupts_;
     std::vector<u64*> free_pages_;
     std::set<const void*> pages_;
 

@@ -4,9 +4,14 @@
 
 #include "world/builder.h"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <elf.h>
+
+#include "model/invalidation.h"
+#include "model/registers.h"
 
 namespace vtd::world {
 
@@ -44,7 +49,63 @@ Builder::Builder(const Description& description, Memory& memory)
     }
     for (const Device& device : description.devices)
         enter(device, ways_.emplace_back());
+    for (std::size_t unit = 0; unit < description.units.size(); unit++) {
+        irta.push_back(interrupts(unit));
+        queues.push_back(queue(description.units[unit]));
+    }
     core_header();
+}
+
+// 9.9, 9.10
+u64 Builder::interrupts(std::size_t unit) {
+    const Unit& of = description_.units[unit];
+    if (!of.interrupt_entries)
+        return 0;
+    const Hpa base =
+        table(std::max<u64>(of.interrupt_entries * irte::words * word_size, page_size));
+    for (const Interrupt& interrupt : description_.interrupts) {
+        if (interrupt.unit != unit)
+            continue;
+        assert(interrupt.index < of.interrupt_entries);
+        u64 low = present.make(1) | irte::vector.make(interrupt.vector);
+        u64 high = irte::sid.make(interrupt.rid.value) |
+                   irte::svt.make(static_cast<u64>(irte::Svt::requester));
+        if (interrupt.descriptor) {
+            const u64 at = interrupt.descriptor->value;
+            low |= irte::posted.make(1) |
+                   posted_irte::address_low.make(at >> posted_irte::address_low_shift);
+            high |= posted_irte::address_high.make(at >> 32);
+            if (memory_.owner(*interrupt.descriptor) != Owner::nobody)
+                memory_.store(*interrupt.descriptor + posted_descriptor::control,
+                              posted_descriptor::vector.make(interrupt.vector));
+        } else {
+            const Field& to = of.x2apic ? irte::destination : irte::destination_xapic;
+            low |= irte::delivery.make(static_cast<u64>(interrupt.delivery)) |
+                   irte::logical.make(interrupt.logical) | to.make(interrupt.destination);
+        }
+        const Hpa at = base + interrupt.index * irte::words * word_size;
+        memory_.store(at, low);
+        memory_.store(at + word_size, high);
+    }
+    const auto size = static_cast<u64>(std::countr_zero(of.interrupt_entries)) - 1;
+    return base.value | irta::eime.make(of.x2apic) | irta::size.make(size);
+}
+
+Builder::Queue Builder::queue(const Unit& unit) {
+    if (!unit.queue)
+        return {};
+    // 6.5.2: descriptors of scalable mode are twice as wide.
+    const u64 bytes = (unit.scalable ? 4 : 2) * word_size;
+    const Hpa base = table();
+    u64 tail = 0;
+    for (const Wait& wait : *unit.queue) {
+        namespace desc = model::descriptor;
+        memory_.store(base + tail, desc::type.make(static_cast<u64>(desc::Type::wait)) |
+                                       desc::writes.make(1) | desc::status_data.make(1));
+        memory_.store(base + tail + word_size, wait.status.value);
+        tail += bytes;
+    }
+    return {base.value | queue_address::wide.make(unit.scalable), tail};
 }
 
 Hpa Builder::table(u64 size) {

@@ -19,7 +19,12 @@ public:
     // Changes the words that are to be damaged; nobody invalidates anything.
     void damage();
 
-    std::vector<u64> rtaddr; // of each unit
+    // Of each unit.
+    std::vector<u64> rtaddr, irta;
+    struct Queue {
+        u64 address{}, tail{};
+    };
+    std::vector<Queue> queues;
 
 private:
     struct Tables { // of a domain
@@ -37,6 +42,8 @@ private:
     Hpa directory(const Device& device, Way& way);
     void enter(const Device& device, Way& way);
     void core_header();
+    u64 interrupts(std::size_t unit);
+    Queue queue(const Unit& unit);
 
     const Description& description_;
     Memory& memory_;

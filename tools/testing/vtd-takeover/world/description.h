@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/capabilities.h"
+#include "model/format.h"
 #include "model/translation.h"
 
 namespace vtd::world {
@@ -62,9 +63,33 @@ struct Device {
     bool reserved = false; // firmware needs firmware_memory for it (RMRR, 8.4)
 };
 
+// A descriptor of what the old kernel left in the invalidation queue: it waits for nothing but this
+// word of its own.
+struct Wait {
+    Hpa status;
+};
+
 struct Unit {
     Capabilities capabilities;
     bool scalable = false;
+    unsigned interrupt_entries = 0; // of its interrupt table, a power of two; 0: it has none
+    bool x2apic = false;
+    std::optional<std::vector<Wait>> queue{}; // the invalidation queue is on
+};
+
+// An entry of the old interrupt table, and the device that sends to it.
+struct Interrupt {
+    std::size_t unit;
+    u16 index;
+    Rid rid;
+    u8 vector;
+    u32 destination = 0;
+    irte::Delivery delivery = irte::Delivery::fixed;
+    bool logical = false;
+    std::optional<Hpa> descriptor{}; // it is posted
+    // What has to become of it in a crash kernel in xAPIC and in x2APIC mode: it stays what it
+    // is, goes on to the same processor, or is blocked.
+    enum class Fate { stays, goes_on, blocked } xapic = Fate::stays, x2apic = Fate::stays;
 };
 
 // A word of an old table that no kernel has written.
@@ -80,6 +105,7 @@ struct Description {
     std::vector<Domain> domains;
     std::vector<Device> devices;
     std::vector<Damage> damage{};
+    std::vector<Interrupt> interrupts{};
 };
 
 std::ostream& operator<<(std::ostream& out, const Description& description);
