@@ -50,7 +50,6 @@ private:
     // 5.1.4
     void run(const InterruptMode& mode, u64 table) {
         x2apic_ = moment_.capabilities.x2apic() && irta::eime.in(table);
-        index_ = {};
         if (!mode.remaps) {
             outcome(PassedInterrupt{request_.address, request_.data});
             return;

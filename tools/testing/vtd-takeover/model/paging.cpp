@@ -55,7 +55,8 @@ bool right_missing(const Paging& paging, const Position& here) {
 }
 
 // 3.6.2, 3.7.2: accessed bits of what was gone by, the dirty bit of a leaf that is written through.
-// A page that comes from a cache has been marked; the dirty bit, too, where it was written.
+// A page that comes from a cache has been marked. That a write may have to mark it once more shows
+// in the walk that goes past the cache.
 void mark(const Paging& paging, Hpa at, u64 entry, u64 bits) {
     if (bits & ~entry)
         paging.source.mark(at, bits & ~entry);

@@ -56,6 +56,23 @@ TEST_F(Devices, AreLookedAtByTheContextEntryAllTheSame) {
     EXPECT_FALSE(unit.caches().devices.empty());
 }
 
+TEST_F(Devices, AreToldNothingThatTheyMayNotKnow) {
+    memory.store(context_table + nic.devfn() * 32U, directory.value | 0b11001); // no DTE
+    settle();
+    EXPECT_EQ(places(with.explore(request)), Places{page});
+    EXPECT_TRUE(unit.caches().devices.empty());
+}
+
+TEST_F(Devices, KnowStreamsApart) {
+    constexpr Hpa other{0x190000};
+    unit.caches().devices = {{nic, Pasid{7}, iova, {.address = other, .read = true}},
+                             {disk, {}, iova, {.address = other, .read = true}}};
+    EXPECT_EQ(places(with.explore(request)), Places{page});
+    Request stream = request;
+    stream.pasid = Pasid{7};
+    EXPECT_EQ(places(with.explore(stream)), Places{other});
+}
+
 TEST_F(Devices, SendWhatTheyAreSwitchedTo) {
     Request stream = request;
     stream.pasid = Pasid{0};
@@ -75,6 +92,8 @@ TEST_F(Devices, SendWhatTheyAreSwitchedTo) {
 TEST_F(Devices, BeginWithAnEmptyTlb) {
     with.explore(request);
     unmap();
+    with.set_ats(true); // it is on
+    EXPECT_EQ(places(with.explore(request)), Places{page});
     with.set_ats(false);
     EXPECT_EQ(places(with.explore(request)), Places{});
     EXPECT_FALSE(unit.caches().devices.empty());
@@ -188,6 +207,28 @@ TEST_F(Marks, OfAFirstStageAreWritesThroughTheSecond) {
     EXPECT_EQ(found.at(middle), accessed_2 | dirty_2);
     EXPECT_EQ(found.at(top), accessed_2);
     EXPECT_EQ(found.at(at(1)), accessed_1);
+}
+
+TEST_F(Devices, DoWithAPageWhatItPermits) {
+    memory.store(slot(1), page.value | 1);
+    settle();
+    with.explore(request);
+    unmap();
+    Request other = request;
+    for (const auto& [access, may] : {std::pair{Access::read, true},
+                                      {Access::zero_length_read, true},
+                                      {Access::write, false},
+                                      {Access::atomic, false}}) {
+        other.access = access;
+        EXPECT_EQ(places(with.explore(other)).contains(page), may);
+    }
+}
+
+TEST_F(Devices, AskBesidesWhatTheyDo) {
+    const auto plain = unit.explore({.rid = nic, .iova = iova});
+    const auto all = with.explore(request);
+    EXPECT_GE(all.walks, 2 * plain.walks);
+    EXPECT_GT(all.read.size(), plain.read.size());
 }
 
 } // namespace

@@ -152,12 +152,36 @@ TEST_F(Faults, AreToldOfLaterWhenMasked) {
     EXPECT_EQ(sent().size(), 1U);
 }
 
+TEST_F(Faults, AreDealtWithInAnyOrder) {
+    for (int i = 0; i < 3; i++)
+        fault();
+    clear(0);
+    clear(1);
+    EXPECT_EQ(unit.read32(reg::fectl), event_control::im | event_control::ip);
+    unit.write32(reg::fsts, fault_status::pfo);
+    EXPECT_EQ(unit.read32(reg::fectl), event_control::im);
+}
+
 TEST_F(Faults, OfTheQueueAreToldOfToo) {
     unit.write32(reg::fectl, 0);
     queue_on();
     describe(0, 0);
     submit(1);
     EXPECT_EQ(sent().size(), 1U);
+}
+
+TEST(FaultRing, IsFilledInOrder) {
+    FaultLog log(3);
+    for (const u64 low : {u64{10}, u64{11}, u64{12}, u64{13}})
+        log.report({low, 0});
+    for (const std::size_t index : {0U, 1U, 2U})
+        EXPECT_EQ(log.record(index), (FaultRecord{10 + index, go}));
+    for (const std::size_t index : {0U, 1U, 2U})
+        log.clear_record(index);
+    log.clear_status(fault_status::pfo);
+    log.report({14, 0});
+    EXPECT_EQ(log.record(0).low, 14U); // after the last, not after the one that was lost
+    EXPECT_EQ(log.reported.size(), 5U);
 }
 
 } // namespace

@@ -60,6 +60,7 @@ protected:
 };
 
 TEST_F(Interrupts, AreRemappedByAnEntry) {
+    EXPECT_EQ(unit.read64(reg::irta), interrupt_table.value | 7);
     EXPECT_EQ(fresh(xapic), vector(0x41));
     EXPECT_EQ(fresh(xapic | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5),
               (All{RemappedInterrupt{.destination = 3,
@@ -193,6 +194,7 @@ TEST_F(Posting, GoesToADescriptor) {
     const auto read = unit.explore(InterruptRequest::remappable(nic, index_5)).read;
     EXPECT_TRUE(std::ranges::binary_search(read, far + 32));
     EXPECT_TRUE(std::ranges::binary_search(read, entry(index_5) + 8));
+    EXPECT_EQ(read.size(), 3U);
 }
 
 TEST_F(Posting, FaultsOfEntriesAndDescriptors) {
@@ -208,6 +210,18 @@ TEST_F(Posting, FaultsOfEntriesAndDescriptors) {
         EXPECT_EQ(fresh(low, high), refused(Reason::posted_reserved)) << reserved;
         EXPECT_EQ(fresh(low | fpd, high), refused(Reason::posted_reserved, false));
     }
+}
+
+// The entry may be read as it was; the descriptor is not.
+TEST_F(Posting, IsCoherent) {
+    Capabilities can = unit.capabilities();
+    can.ecap &= ~u64{1};
+    Unit distant(can, memory);
+    distant.leave(running, root_table.value, interrupt_table.value | 7 | 1 << 11);
+    enter(low, high);
+    memory.store(far + 32, 1 << 2); // reserved
+    EXPECT_EQ(distant.explore(InterruptRequest::remappable(nic, index_5)).outcomes,
+              refused(Reason::posted_reserved));
 }
 
 TEST_F(Posting, IsACapability) {
@@ -324,6 +338,9 @@ TEST_F(Interrupts, EitherTableUntilTheCommandIsSeenToComplete) {
     unit.write32(reg::gcmd, running);
     EXPECT_EQ(now(), both);
     EXPECT_EQ(unit.interrupt_tables().size(), 2U);
+    unit.completes = [](u32) { return false; };
+    EXPECT_EQ(unit.read32(reg::gsts), running & ~command::sirtp);
+    unit.completes = [](u32) { return true; };
     EXPECT_EQ(unit.read32(reg::gsts), running);
     EXPECT_EQ(now(), both); // from the cache
     unit.caches().forget_interrupts();

@@ -65,6 +65,8 @@ TEST_F(Queue, IsCarriedOutInOrder) {
     EXPECT_TRUE(unit.misuse.empty());
     unit.write64(reg::ccmd, go | u64{1} << 61);
     EXPECT_EQ(unit.misuse.size(), 1U);
+    unit.write64(iotlb_at + 8, go | u64{1} << 60);
+    EXPECT_EQ(unit.misuse.size(), 2U);
 }
 
 TEST_F(Queue, DescriptorsThatDoNotMatchRemoveNothing) {
@@ -74,6 +76,9 @@ TEST_F(Queue, DescriptorsThatDoNotMatchRemoveNothing) {
     EXPECT_EQ(alone(1 | 2 << 4 | u64{6} << 16), QueueError::none);
     EXPECT_FALSE(unit.caches().contexts.empty());
     EXPECT_EQ(alone(1 | 2 << 4 | u64{5} << 16), QueueError::none);
+    EXPECT_TRUE(unit.caches().contexts.empty());
+    reach();
+    EXPECT_EQ(alone(context_all), QueueError::none);
     EXPECT_TRUE(unit.caches().contexts.empty());
     EXPECT_EQ(alone(2 | 2 << 4 | u64{6} << 16), QueueError::none);
     EXPECT_EQ(alone(2 | 3 << 4 | u64{5} << 16, 0x8000'0000), QueueError::none);
@@ -99,8 +104,8 @@ TEST_F(Queue, StopsAtAnError) {
     EXPECT_EQ(done(), 0U);
     EXPECT_FALSE(unit.caches().pages.empty());
     unit.write32(reg::fsts, fault_status::iqe);
+    EXPECT_TRUE(unit.caches().pages.empty()); // by itself
     EXPECT_EQ(done(), 2U);
-    EXPECT_TRUE(unit.caches().pages.empty());
 }
 
 TEST_F(Queue, WhatADescriptorMustNotBe) {
@@ -190,6 +195,7 @@ TEST_F(Queue, IsSwitchedOnAndOffAtItsStart) {
     submit(1);
     EXPECT_EQ(done(), 1U);
     unit.write64(reg::iqa, queue.value);
+    EXPECT_EQ(unit.read64(reg::iqa), queue.value);
     EXPECT_EQ(unit.misuse, std::vector<std::string>{"the queue is moved while it is on"});
     command_complete(command::translation);
     EXPECT_EQ(done(), 0U);
@@ -264,16 +270,34 @@ TEST_F(Queue, OfADeadKernelGoesOn) {
     describe(0, context_all);
     describe(1, 5);
     describe(2, iotlb_all);
-    unit.write64(reg::iqa, queue.value);
     unit.leave(command::translation | command::srtp | command::qie, root_table.value);
     unit.invalidation().leave(queue.value, 16, 3 * 16);
     unit.invalidation().pace = 1;
+    EXPECT_EQ(unit.read64(reg::iqt), 3 * 16U);
     EXPECT_EQ(done(), 2U);
     EXPECT_FALSE(unit.caches().contexts.empty()); // that was done with
     EXPECT_FALSE(unit.caches().pages.empty());
     EXPECT_EQ(done(), 3U);
     EXPECT_TRUE(unit.caches().pages.empty());
     EXPECT_TRUE(unit.misuse.empty());
+}
+
+TEST_F(Queue, MovesWhoeverLooks) {
+    queue_on();
+    for (unsigned i = 0; i < 4; i++)
+        describe(i, 5);
+    unit.invalidation().pace = 1;
+    submit(4);
+    EXPECT_EQ(unit.read64(reg::iqt), 4 * 16U);
+    EXPECT_EQ(unit.invalidation().head(), 16U);
+    const auto moves = unit.moves();
+    unit.read32(reg::gsts);
+    EXPECT_EQ(unit.invalidation().head(), 32U);
+    unit.read32(reg::fsts);
+    EXPECT_EQ(unit.invalidation().head(), 48U);
+    unit.read32(reg::ics);
+    EXPECT_EQ(unit.invalidation().head(), 64U);
+    EXPECT_EQ(unit.moves(), moves + 3);
 }
 
 class SilentDevice : public Queue {
@@ -324,6 +348,20 @@ TEST_F(SilentDevice, OrIsWaitedForAndAnswersInTheEnd) {
     EXPECT_EQ(done(), 3U);
     EXPECT_TRUE(unit.caches().devices.empty());
     EXPECT_EQ(memory.load(status), 1U);
+}
+
+// Whether it answers later is not known to anybody: its line may stay.
+TEST_F(SilentDevice, IsNotWaitedForByTheNextQueue) {
+    unit.invalidation().patience = Patience::endless;
+    submit(3);
+    command_complete(command::translation);
+    unit.silent.clear();
+    unit.write64(reg::iqt, 0);
+    queue_on();
+    describe(0, 5);
+    submit(1);
+    EXPECT_EQ(done(), 1U);
+    EXPECT_EQ(unit.caches().devices.size(), 1U);
 }
 
 TEST_F(SilentDevice, IsGivenUpWithoutAWait) {
@@ -395,6 +433,18 @@ TEST_F(ScalableQueue, PagesOfAPasid) {
     EXPECT_EQ(alone(6 | 3 << 4 | of, 10), QueueError::reserved); // MAMV
 }
 
+TEST_F(ScalableQueue, PagesOfAPasidWithoutPsi) {
+    Unit coarse({.cap = legacy_unit.cap & ~bit(39), .ecap = scalable_unit.ecap}, memory);
+    coarse.leave(command::translation, root_table.value | 1 << 10);
+    coarse.caches().pages = {line(5, Pasid{7}, 0x1000), line(5, Pasid{8}, 0x1000)};
+    coarse.write64(reg::iqa, queue.value | 1 << 11);
+    coarse.write32(reg::gcmd, command::translation | command::qie);
+    coarse.read32(reg::gsts);
+    describe(0, 6 | 3 << 4 | u64{5} << 16 | u64{7} << 32, 0x8000);
+    coarse.write32(reg::iqt, 32);
+    EXPECT_EQ(coarse.caches().pages, std::set{line(5, Pasid{8}, 0x1000)});
+}
+
 TEST_F(ScalableQueue, EntriesOfPasids) {
     const std::set<PasidLine> all{
         {nic, {7}, {5}, {}}, {disk, {7}, {5}, {}}, {nic, {8}, {5}, {}}, {nic, {7}, {6}, {}}};
@@ -442,7 +492,41 @@ TEST_F(ScalableQueue, DeviceTlbsByPasid) {
     EXPECT_EQ(alone(with, 1 << 10), QueueError::reserved);
 }
 
+// A write buffer, and caches that go with a new table.
+class WithBuffer : public WithUnit {
+protected:
+    WithBuffer()
+        : buffered({.cap = legacy_unit.cap | bit(4) | bit(62) | bit(63), .ecap = legacy_unit.ecap},
+                   memory) {
+        buffered.leave(command::translation | command::srtp, root_table.value);
+    }
+    void send(u32 value) {
+        buffered.write32(reg::gcmd, value);
+        buffered.read32(reg::gsts);
+    }
+    Unit buffered;
+};
+
 class ByRegister : public WithUnit {};
+
+TEST_F(ByRegister, ADomainOrAll) {
+    const auto left = [&](unsigned at, u64 value) {
+        reach();
+        unit.write64(at, go | value);
+        return std::pair{!unit.caches().contexts.empty(), !unit.caches().pages.empty()};
+    };
+    using Left = std::pair<bool, bool>;
+    EXPECT_EQ(left(reg::ccmd, u64{2} << 61 | 6), (Left{true, true}));
+    EXPECT_EQ(left(reg::ccmd, u64{2} << 61 | 5), (Left{false, true}));
+    EXPECT_EQ(left(reg::ccmd, u64{1} << 61 | 6), (Left{false, true}));
+    EXPECT_EQ(left(iotlb_at + 8, u64{2} << 60 | u64{6} << 32), (Left{true, true}));
+    EXPECT_EQ(left(iotlb_at + 8, u64{2} << 60 | u64{5} << 32), (Left{true, false}));
+    EXPECT_EQ(left(iotlb_at + 8, u64{1} << 60 | u64{6} << 32), (Left{true, false}));
+    EXPECT_TRUE(unit.misuse.empty());
+    unit.write64(reg::ccmd, go);
+    unit.write64(iotlb_at + 8, go);
+    EXPECT_EQ(unit.misuse.size(), 2U);
+}
 
 TEST_F(ByRegister, SaysWhatItDid) {
     unit.write64(reg::ccmd, go | u64{2} << 61 | 5);
@@ -474,6 +558,31 @@ TEST_F(ByRegister, WithoutPsiADomainGoesAtOnce) {
     unit.write64(iotlb_at, iova.value + 0x100000);
     unit.write64(iotlb_at + 8, go | u64{3} << 60 | u64{5} << 32);
     EXPECT_FALSE(unit.caches().pages.empty());
+}
+
+// 6.8: whatever invalidates drains the write buffer before.
+TEST_F(WithBuffer, EveryInvalidationDrainsIt) {
+    const Hpa word{page};
+    const auto stale = [&] { return memory.seen(word, buffered.capabilities()).size() > 1; };
+    u64 value = 0;
+    const auto drains = [&](const auto& what) {
+        memory.store(word, ++value);
+        memory.flush(word, 8);
+        EXPECT_TRUE(stale());
+        what();
+        EXPECT_FALSE(stale());
+    };
+    drains([&] { buffered.write64(reg::ccmd, go | u64{1} << 61); });
+    drains([&] { buffered.write64(iotlb_at + 8, go | u64{1} << 60); });
+    drains([&] { send(command::translation | command::wbf); });
+    drains([&] { send(command::translation | command::srtp); });
+    drains([&] { send(command::translation | command::sirtp); });
+    buffered.write64(reg::iqa, queue.value);
+    send(command::translation | command::qie);
+    memory.store(queue, iotlb_all);
+    settle();
+    drains([&] { buffered.write32(reg::iqt, 16); });
+    EXPECT_TRUE(buffered.misuse.empty());
 }
 
 } // namespace

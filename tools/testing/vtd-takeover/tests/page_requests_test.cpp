@@ -33,6 +33,7 @@ TEST_F(PageQueue, ARequestIsPutInMemory) {
     ASSERT_TRUE(unit.ask(request));
     EXPECT_EQ(unit.read64(reg::pqt), 32U);
     EXPECT_EQ(unit.read64(reg::pqh), 0U);
+    EXPECT_EQ(unit.read64(reg::pqa), page_queue.value);
     EXPECT_EQ(memory.load(page_queue),
               1 | 1 << 8 | u64{nic.value} << 16 | u64{7} << 32 | u64{3} << 52);
     EXPECT_EQ(memory.load(page_queue + 8), 1 | 2 | 4 | 0x1ab << 3 | iova.value);
@@ -101,7 +102,20 @@ TEST_F(PageQueue, ReservedBitsOfAnAnswer) {
         describe(0, 9 | low, high);
         submit(1);
         EXPECT_EQ(unit.read64(reg::iqercd), static_cast<u64>(QueueError::reserved));
+        EXPECT_EQ(done(), 0U);
     }
+    for (const u64 word : {16, 24}) { // private data
+        command_complete(command::translation);
+        unit.write64(reg::iqt, 0);
+        unit.write32(reg::fsts, fault_status::iqe);
+        queue_on();
+        describe(0, 9 | to_nic);
+        memory.store(queue + word, 1);
+        settle();
+        submit(1);
+        EXPECT_EQ(done(), 0U);
+    }
+    EXPECT_TRUE(unit.pages().responses.empty());
 }
 
 TEST_F(PageQueue, OverflowsWhenItIsFull) {
@@ -171,7 +185,12 @@ TEST_F(PageQueue, TheContextEntryHasToAllowIt) {
     };
     PageRequest plain = asked();
     plain.pasid.reset();
+    PageRequest privileged = asked();
+    privileged.privileged = true;
+    refused(directory.value | 0b01101, Reason::sm_no_pre, privileged);
+    EXPECT_TRUE(fault_record::privileged.in(unit.faults().reported.back().record.high));
     refused(directory.value | 0b01101, Reason::sm_no_pre, asked());
+    EXPECT_FALSE(fault_record::privileged.in(unit.faults().reported.back().record.high));
     refused(directory.value | 0b10101, Reason::sm_no_paside, asked());
     refused(0, Reason::sm_context_not_present, plain);
     EXPECT_EQ(unit.read64(reg::pqt), 0U);

@@ -37,6 +37,7 @@ TEST_F(Registers, ANewRootTableMayEmptyTheCaches) {
     flushing.write64(reg::rtaddr, other_root.value);
     flushing.write32(reg::gcmd, command::translation | command::srtp);
     flushing.read32(reg::gsts);
+    EXPECT_EQ(flushing.caches().size(), 0U);
     EXPECT_EQ(flushing.explore(request).outcomes,
               std::set<Outcome>{(Fault{Reason::root_not_present})});
 }
@@ -55,7 +56,8 @@ TEST_F(Registers, TranslationThatIsSwitchedOff) {
     unit.write32(reg::gcmd, 0);
     EXPECT_EQ(reach(), (Places{page, {iova.value}})); // either
     EXPECT_EQ(unit.read32(reg::gsts) & command::translation, 0U);
-    EXPECT_EQ(reach(), Places{{iova.value}});
+    EXPECT_EQ(unit.explore({.rid = nic, .iova = iova}).outcomes,
+              (std::set<Outcome>{Translation{{iova.value}, page_bits, true, true, {}, true}}));
     unit.write32(reg::gcmd, command::translation);
     EXPECT_EQ(reach(), (Places{page, {iova.value}}));
     unit.read32(reg::gsts);
@@ -127,6 +129,11 @@ TEST_F(Registers, AModeThatTheUnitDoesNotHave) {
 }
 
 TEST_F(Registers, WideOnesAreTakenInHalvesToo) {
+    EXPECT_EQ(unit.read64(reg::rtaddr), root_table.value);
+    EXPECT_EQ(unit.read64(reg::cap), legacy_unit.cap);
+    EXPECT_EQ(unit.read64(reg::ecap), legacy_unit.ecap);
+    unit.write64(reg::irta, interrupt_table.value);
+    EXPECT_EQ(unit.read64(reg::irta), interrupt_table.value);
     unit.write64(reg::rtaddr, 0x1'0010'2000);
     EXPECT_EQ(unit.read32(reg::rtaddr), 0x102000U);
     EXPECT_EQ(unit.read32(reg::rtaddr + 4), 1U);
@@ -142,7 +149,9 @@ TEST_F(Registers, WideOnesAreTakenInHalvesToo) {
     unit.write32(0x1000, 0);
     unit.read64(0x1000);
     unit.write64(0x1000, 0);
-    EXPECT_EQ(unit.misuse.size(), 4U);
+    unit.read32(reg::pectl + 16);
+    unit.read64(fault_at + 2 * 16);
+    EXPECT_EQ(unit.misuse.size(), 6U);
 }
 
 // Units share memory, and nothing else.
