@@ -14,8 +14,8 @@ struct Capabilities {
     u64 ecap{};
     unsigned host_width = 46; // bits of a physical address that the platform has
 
-    static constexpr Field nd{0, 2, 0}, sagaw{0, 12, 8}, mgaw{0, 21, 16}, fro{0, 33, 24},
-        nfr{0, 47, 40}, mamv{0, 53, 48};
+    static constexpr Field nd{0, 2, 0}, sagaw{0, 12, 8}, mgaw{0, 21, 16}, fault_offset{0, 33, 24},
+        fault_count{0, 47, 40}, mamv{0, 53, 48};
     static constexpr Field iro{0, 17, 8}, mhmv{0, 23, 20};
 
     constexpr unsigned domain_ids() const { return 1U << (4 + 2 * nd.in(cap)); }
@@ -26,15 +26,15 @@ struct Capabilities {
         return static_cast<unsigned>(mgaw.in(cap)) + 1;
     }
     constexpr bool zero_length_reads() const { return bit(cap, 22); } // ZLR
-    constexpr unsigned fault_register() const {                       // FRO
-        return static_cast<unsigned>(fro.in(cap)*16);
+    constexpr unsigned fault_register() const {
+        return static_cast<unsigned>(16 * fault_offset.in(cap));
     }
     constexpr bool large_second(unsigned level) const { // SSLPS: 2 MiB, 1 GiB
         return level >= 2 && level <= 3 && bit(cap, 34 + level - 2);
     }
     constexpr bool page_selective() const { return bit(cap, 39); } // PSI
-    constexpr unsigned fault_records() const {                     // NFR
-        return static_cast<unsigned>(nfr.in(cap)) + 1;
+    constexpr unsigned fault_records() const {
+        return static_cast<unsigned>(fault_count.in(cap)) + 1;
     }
     constexpr unsigned max_address_mask() const { // MAMV
         return static_cast<unsigned>(mamv.in(cap));
@@ -53,7 +53,7 @@ struct Capabilities {
     constexpr bool pass_through() const { return bit(ecap, 6); }      // PT
     constexpr bool snoop_control() const { return bit(ecap, 7); }     // SC
     constexpr unsigned iotlb_register() const {                       // IRO
-        return static_cast<unsigned>(iro.in(ecap)*16);
+        return static_cast<unsigned>(16 * iro.in(ecap));
     }
     constexpr unsigned max_handle_mask() const { // MHMV
         return static_cast<unsigned>(mhmv.in(ecap));

@@ -136,7 +136,7 @@ inline constexpr Field sid{1, 15, 0};
 inline constexpr Field sq{1, 17, 16};
 inline constexpr Field svt{1, 19, 18};
 inline constexpr Field reserved_1{1, 63, 20};
-enum class Delivery { fixed = 0, lowest = 1, smi = 2, nmi = 4, init = 5, extint = 7 };
+enum class Delivery { fixed = 0, lowest = 1, smi = 2, nmi = 4, init = 5, external = 7 };
 enum class Svt { none = 0, requester = 1, buses = 2, reserved = 3 };
 } // namespace irte
 

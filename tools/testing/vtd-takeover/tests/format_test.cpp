@@ -183,8 +183,8 @@ std::vector<Both> capabilities() {
                                            return can.walks(0) || can.walks(1) || can.walks(2) ||
                                                   can.walks(3) || can.walks(4);
                                        })),
-        BOTH(VTD_CAP_FRO, C::fro.mask()),
-        BOTH(VTD_CAP_NFR, C::nfr.mask()),
+        BOTH(VTD_CAP_FRO, C::fault_offset.mask()),
+        BOTH(VTD_CAP_NFR, C::fault_count.mask()),
         BOTH(VTD_CAP_PI, cap(&C::posts)),
         BOTH(VTD_CAP_ESRTPS, cap(&C::flushes_on_srtp)),
         BOTH(VTD_ECAP_DT, ecap(&C::device_tlb)),
