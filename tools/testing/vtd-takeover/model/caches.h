@@ -49,7 +49,7 @@ struct DeviceLine {
     auto operator<=>(const DeviceLine&) const = default;
 };
 
-// 5.1.5: an entry of the interrupt-remapping table.
+// 6.1: an entry of the interrupt-remapping table.
 struct InterruptLine {
     IrteIndex index;
     std::array<u64, 2> words{};

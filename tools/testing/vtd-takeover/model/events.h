@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// 5.1.6, 7.3: an event that a unit tells software about by a message of its own, as faults,
+// 7.3: an event that a unit tells software about by a message of its own, as faults,
 // completed waits and page requests are. Such a message is not remapped. Which conditions raise
 // the event is said where they arise.
 

@@ -16,7 +16,7 @@ constexpr u64 in_use = fault_record::f.mask();
 
 } // namespace
 
-// PPF is not stored: it is there as long as a record is in use (11.4.9).
+// PPF is not stored: it is there as long as a record is in use (11.4, FSTS_REG).
 u32 FaultLog::status() const {
     u32 found = errors_;
     if (std::ranges::any_of(records_, [](const auto& record) { return record.high & in_use; }))

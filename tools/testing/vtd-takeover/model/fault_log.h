@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// 7.2, 11.4.9, 11.4.14: how a unit reports what went wrong: the fault status, the records of
-// faults and the event. Faults that follow each other are not made one (7.2.1 lets hardware do
-// that): each takes a record of its own.
+// 7.2 and 11.4, FSTS_REG and FRCD_REG: how a unit reports what went wrong: the fault status, the
+// records of faults and the event. Faults that follow each other are not made one (7.2.1 lets
+// hardware do that): each takes a record of its own.
 
 #pragma once
 

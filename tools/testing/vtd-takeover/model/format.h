@@ -117,7 +117,7 @@ inline constexpr Field address{0, 63, 12};
 enum class Ttm { legacy = 0, scalable = 1, reserved = 2, abort = 3 };
 } // namespace rtaddr
 
-namespace irte { // 9.9, 9.10: of an interrupt that is remapped
+namespace irte { // 9.10: of an interrupt that is remapped
 inline constexpr unsigned words = 2;
 inline constexpr u64 most = 65536; // entries of the largest table
 inline constexpr Field logical{0, 2, 2};
@@ -178,7 +178,7 @@ inline constexpr Field subhandle{0, 15, 0};
 inline constexpr Field reserved{0, 31, 16};
 } // namespace interrupt_data
 
-namespace fault_record { // 11.4.14
+namespace fault_record { // 11.4, FRCD_REG
 inline constexpr u64 size = 16;
 inline constexpr Field address{0, 63, 12};
 inline constexpr Field index{0, 63, 48}; // of an interrupt

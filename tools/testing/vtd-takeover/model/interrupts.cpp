@@ -15,7 +15,7 @@ using Entry = std::array<u64, irte::words>;
 
 u32 to_u32(u64 bits) { return static_cast<u32>(bits); }
 
-// 9.9, SVT and SQ: whose interrupt an entry takes.
+// 9.10, SVT and SQ: whose interrupt an entry takes.
 bool from_whom(const Entry& entry, Rid rid) {
     const auto sid = static_cast<u16>(irte::sid.of(entry));
     switch (static_cast<irte::Svt>(irte::svt.of(entry))) {

@@ -12,7 +12,8 @@ namespace {
 
 constexpr u64 go = u64{1} << 63;
 
-// 11.4.6, 11.4.7: the granularity that is asked for, and the one that was carried out.
+// 11.4, CCMD_REG and IOTLB_REG: the granularity that is asked for, and the one that was carried
+// out.
 constexpr Field ccmd_granularity{0, 62, 61}, ccmd_actual{0, 60, 59}, ccmd_fm{0, 33, 32},
     ccmd_sid{0, 31, 16}, ccmd_did{0, 15, 0};
 constexpr Field iotlb_granularity{0, 61, 60}, iotlb_actual{0, 58, 57}, iotlb_did{0, 47, 32};
@@ -124,18 +125,18 @@ void Invalidation::tail(u64 value) {
 
 void Invalidation::queue(u64 value) {
     if (on_)
-        around_.misuse.emplace_back("the queue is moved while it is on"); // 11.4.15
+        around_.misuse.emplace_back("the queue is moved while it is on"); // 11.4, IQA_REG
     iqa_ = value;
 }
 
-// 11.4.16: IWC is cleared by writing 1, and with it an event that could not be sent.
+// 11.4, ICS_REG: IWC is cleared by writing 1, and with it an event that could not be sent.
 void Invalidation::completion(u32 written) {
     ics_ &= ~(written & 1);
     if (!ics_)
         event.withdraw();
 }
 
-// 11.4.15: the head is 0 when the queue is switched on, and so the tail has to be.
+// 11.4, IQH_REG: the head is 0 when the queue is switched on, and so the tail has to be.
 void Invalidation::on(bool on) {
     if (on && !on_ && iqt_)
         around_.misuse.emplace_back("the queue is switched on with a tail that is not 0");
@@ -208,7 +209,7 @@ QueueError Invalidation::check_registers() const {
 std::optional<QueueError> Invalidation::next() {
     const Capabilities& can = around_.capabilities;
     const bool wide = width() == 32;
-    // 11.4.15: DW is there with scalable or abort mode only, and scalable mode needs it.
+    // 11.4, IQA_REG: DW is there with scalable or abort mode only, and scalable mode needs it.
     if ((wide && !can.scalable() && !can.abort_mode()) || (!wide && around_.scalable()))
         return QueueError::width;
     if (const QueueError error = check_registers(); error != QueueError::none)

@@ -45,12 +45,12 @@ inline constexpr Field index_selective{0, 4, 4}, index_order{0, 31, 27}, index{0
 // 6.5.2.8
 inline constexpr Field interrupts{0, 4, 4}, writes{0, 5, 5}, status_data{0, 63, 32},
     status_address{1, 63, 2};
-// 7.7
+// Chapter 7, the answer to a group of page requests
 inline constexpr Field response_pasid{0, 4, 4}, response_code{0, 15, 12}, response_rid{0, 31, 16},
     response_group{1, 11, 3};
 } // namespace descriptor
 
-// 11.4.9.9: why the queue stopped.
+// 11.4, IQERCD_REG: why the queue stopped.
 enum class QueueError : u8 {
     none = 0,
     tail = 1, // beyond the queue
@@ -78,7 +78,7 @@ public:
     };
     explicit Invalidation(Surroundings around) : around_(std::move(around)) {}
 
-    // 6.5.1, 11.4.6 to 11.4.8
+    // 6.5.1: registers
     u64 context_command() const { return ccmd_; }
     void context_command(u64 value);
     u64 address_register() const { return iva_; }
@@ -86,7 +86,7 @@ public:
     u64 iotlb_command() const { return iotlb_; }
     void iotlb_command(u64 value);
 
-    // 6.5.2, 11.4.15
+    // 6.5.2: the queue's
     u64 head() const { return iqh_; }
     u64 tail() const { return iqt_; }
     u64 queue() const { return iqa_; }

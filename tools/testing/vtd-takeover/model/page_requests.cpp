@@ -19,14 +19,15 @@ void PageRequests::set_tail(u64 value) { tail_ = value % bytes() & ~(page_reques
 
 void PageRequests::set_address(u64 value) { address_ = value; }
 
-// 11.4.20: PPR and PRO are cleared by writing 1. With both clear there is nothing to tell about.
+// 11.4, PRS_REG: PPR and PRO are cleared by writing 1. With both clear there is nothing to tell
+// about.
 void PageRequests::clear_status(u32 bits) {
     status_ &= ~(bits & (page_request_status::ppr | page_request_status::pro));
     if (!status_)
         event.withdraw();
 }
 
-// 7.6: one message for all that software has not dealt with.
+// One message for all that software has not dealt with.
 void PageRequests::notify(u32 bit) {
     const bool told = status_ != 0;
     status_ |= bit;
@@ -67,12 +68,12 @@ void PageRequests::accept(const PageRequest& request) {
         misuse_.emplace_back("the page-request queue lies where there is no memory");
         return;
     }
-    // 11.4.20: a group is to be served when it is complete.
+    // 11.4, PRS_REG: a group is to be served when it is complete.
     if (request.last)
         notify(page_request_status::ppr);
 }
 
-// 7.5: until software clears PRO nothing is put in the queue. The last request of a group is
+// Until software clears PRO nothing is put in the queue. The last request of a group is
 // answered as if all were well, so that the device tries again; the others get no answer.
 void PageRequests::overflow(const PageRequest& request) {
     lost.push_back(request);
@@ -81,7 +82,7 @@ void PageRequests::overflow(const PageRequest& request) {
         respond({request.rid, request.pasid, request.group, Response::success, true});
 }
 
-// 7.4: a group of which one request is refused is answered when its last one comes.
+// A group of which one request is refused is answered when its last one comes.
 void PageRequests::refuse(const PageRequest& request, Response code) {
     outstanding_.push_back(request);
     lost.push_back(request);

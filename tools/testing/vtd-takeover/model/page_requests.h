@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// 7.4 to 7.7: page requests. A device that may (PRI) asks for pages that are not there; the unit
+// 7.4 to 7.6: page requests. A device that may (PRI) asks for pages that are not there; the unit
 // puts the request in a queue in memory, software answers a group of them by a descriptor in the
 // invalidation queue. What nobody answers keeps the device waiting for ever: it is written down
 // here who does.
@@ -31,7 +31,7 @@ struct PageRequest {
 
 enum class Response : u8 { success = 0, invalid = 1, failure = 15 };
 
-// 7.7: to the device. The unit gives some by itself.
+// To the device. The unit gives some by itself.
 struct GroupResponse {
     Rid rid;
     std::optional<Pasid> pasid{};
@@ -41,7 +41,7 @@ struct GroupResponse {
     auto operator<=>(const GroupResponse&) const = default;
 };
 
-namespace page_request { // 7.5: an entry of the queue
+namespace page_request { // an entry of the queue
 inline constexpr u64 size = 32;
 inline constexpr u64 request = 1; // type
 inline constexpr Field type{0, 7, 0};
@@ -62,7 +62,7 @@ public:
     PageRequests(Memory& memory, std::vector<std::string>& misuse)
         : memory_(memory), misuse_(misuse) {}
 
-    // 11.4.17 to 11.4.20
+    // 11.4: PQH_REG, PQT_REG, PQA_REG, PRS_REG
     u64 head() const { return head_; }
     u64 tail() const { return tail_; }
     u64 address() const { return address_; }

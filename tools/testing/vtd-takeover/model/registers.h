@@ -23,31 +23,31 @@ inline constexpr u32 translation = 1U << 31, srtp = 1U << 30, wbf = 1U << 27, qi
 inline constexpr u32 one_shot = srtp | 1U << 29 | wbf | sirtp;
 } // namespace command
 
-// 11.4.9: fault status
+// FSTS_REG: fault status
 namespace fault_status {
 inline constexpr u32 pfo = 1 << 0, ppf = 1 << 1, iqe = 1 << 4, ice = 1 << 5, ite = 1 << 6;
 inline constexpr Field fri{0, 15, 8};
 } // namespace fault_status
 
-// 11.4.10, 11.4.16, 11.4.21: a control register of an event
+// FECTL_REG, IECTL_REG, PECTL_REG: control of an event
 namespace event_control {
 inline constexpr u32 im = 1U << 31, ip = 1U << 30;
 }
 
-namespace irta { // 11.4.20
+namespace irta { // IRTA_REG
 inline constexpr Field size{0, 3, 0};
 inline constexpr Field eime{0, 11, 11};
 inline constexpr Field address{0, 63, 12};
 constexpr u64 entries(u64 value) { return u64{2} << size.in(value); }
 } // namespace irta
 
-namespace queue_address { // 11.4.15, 11.4.19: of either queue
+namespace queue_address { // IQA_REG, PQA_REG
 inline constexpr Field size{0, 2, 0};
 inline constexpr Field wide{0, 11, 11}; // DW, of the invalidation queue
 inline constexpr Field address{0, 63, 12};
 } // namespace queue_address
 
-namespace page_request_status { // 11.4.20
+namespace page_request_status { // PRS_REG
 inline constexpr u32 ppr = 1 << 0, pro = 1 << 1;
 }
 

@@ -93,7 +93,7 @@ u32 Unit::read32(unsigned at) {
     case reg::prs:
         return pages_.status();
     default:
-        // 11.1: software may take a register of 64 bits in halves.
+        // Chapter 11: software may take a register of 64 bits in halves.
         if (is_wide(at))
             return half(read64(at & ~7U), at);
         misuse.emplace_back("32-bit read of a register that has none");
@@ -346,7 +346,8 @@ bool Unit::ask(const PageRequest& asked) {
 
 // Faults -----------------------------------------------------------------------------------------
 
-// 11.4.14: T1 and T2 say whether it was a write, a page request, a read or an atomic operation.
+// 11.4, FRCD_REG: T1 and T2 say whether it was a write, a page request, a read or an atomic
+// operation.
 void Unit::record(const Request& request, Fault fault) {
     using namespace fault_record;
     if (!fault.recorded)

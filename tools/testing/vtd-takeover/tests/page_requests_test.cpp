@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// 7.4 to 7.7: page requests, from the device to the queue in memory and back.
+// 7.4 to 7.6: page requests, from the device to the queue in memory and back.
 
 #include "tests/units.h"
 
