@@ -122,7 +122,7 @@ void vtd_inv_iotlb_all(takeover_unit* core) {
 }
 void vtd_inv_devtlb(takeover_unit* core, device*, u16 rid) {
     World::Unit& unit = event(core, "device-TLB of {:#x} invalidated", rid);
-    World::current().forget(unit, [&](Caches& caches) { caches.forget_device({rid}); });
+    World::current().forget(unit, [&](Caches& caches) { caches.forget_device({rid}, {}, {}, 0); });
 }
 
 void vtd_reserve_did(takeover_unit* core, u16 did) {
