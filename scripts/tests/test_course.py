@@ -17,6 +17,7 @@ import scenarios
 from common import Failure
 from course import Images, Kernel
 from emulator import Emulator
+from guest import NoResult
 from test_verdict import facts
 
 QEMU = Emulator("qemu", "10.0.2")
@@ -111,3 +112,19 @@ def test_a_new_judge_judges_kept_facts(images: Images, monkeypatch: pytest.Monke
     (folder / "facts").write_bytes(gzip.compress(pickle.dumps(1))[:-9])
     course.run_row(asked, OURS, images, QEMU, True)
     assert len(ran) == 2
+
+
+def test_a_kernel_that_never_boots_is_not_tried_for_ever(
+        images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def play(row: scenarios.Row, _images: object, _qemu: object, folder: Path) -> Any:
+        ran.append(row.name)
+        (folder / "qemu.log").write_text("")
+        raise NoResult(why)
+
+    monkeypatch.setattr(course, "play", play)
+    for why, tries in ((course.NOT_READY, 2), ("QEMU died", course.ATTEMPTS)):
+        ran.clear()
+        data = course.run_row(row(), OURS, images, QEMU, False)
+        assert (data["verdict"], data["why"], len(ran)) == ("NO RESULT", why, tries)

@@ -102,7 +102,7 @@ TEST_P(InterruptWorlds, EntriesOfEachKind) {
          .index = 12,
          .rid = nic,
          .vector = 0x31,
-         .delivery = Delivery::extint,
+         .delivery = Delivery::external,
          .xapic = Fate::blocked,
          .x2apic = Fate::blocked},
         {.unit = 0,
