@@ -85,6 +85,10 @@ private:
     void fetch(u64 table) {
         const Hpa at{(table & irta::address.mask()) + index_.value * sizeof(Entry)};
         const Hpa high_at = at + sizeof(u64);
+        if (at.value >> moment_.capabilities.host_width) {
+            refuse(Reason::interrupt_beyond_table);
+            return;
+        }
         found_.read.push_back(at);
         found_.read.push_back(high_at);
         const auto lows = moment_.memory.seen(at, moment_.capabilities);

@@ -65,8 +65,11 @@ public:
 
     // The parts that have registers of their own.
     FaultLog& faults() { return faults_; }
+    const FaultLog& faults() const { return faults_; }
     Invalidation& invalidation() { return invalidation_; }
+    const Invalidation& invalidation() const { return invalidation_; }
     PageRequests& pages() { return pages_; }
+    const PageRequests& pages() const { return pages_; }
 
     // How often it has changed its state by itself, when commands or descriptors completed.
     unsigned long moves() const { return moves_ + invalidation_.done; }

@@ -249,4 +249,20 @@ TEST(MemoryOfTheModel, HasOwners) {
     EXPECT_EQ(memory.seen({0x8008}, {}), std::vector<u64>{8});
 }
 
+TEST_F(Caching, APageAnswersForItsOwnAddresses) {
+    const Iova next{iova.value + page_size};
+    memory.store(slot(old_tables, 1) + 8, new_page.value | rw);
+    settle();
+    const auto reach_next = [&] {
+        std::set<Hpa> found;
+        for (const Outcome& outcome : explore(moment, Request{.rid = nic, .iova = next}).outcomes)
+            if (const auto* page = std::get_if<Translation>(&outcome))
+                found.insert(page->address);
+        return found;
+    };
+    EXPECT_EQ(reach(), Places{old_page});
+    EXPECT_EQ(reach_next(), Places{new_page});
+    EXPECT_EQ(reach(), Places{old_page});
+}
+
 } // namespace

@@ -231,4 +231,49 @@ TEST_F(Devices, AskBesidesWhatTheyDo) {
     EXPECT_GT(all.read.size(), plain.read.size());
 }
 
+TEST_F(Marks, AreNotForLegacyMode) {
+    memory.store(root_table, (context_table + 0x4000).value | 1);
+    memory.store(context_table + 0x4000 + nic.devfn() * 16U + 8, 5 << 8 | 1);
+    memory.store(context_table + 0x4000 + nic.devfn() * 16U, tables[2].value | 1);
+    settle();
+    marking.leave(command::translation | command::srtp, root_table.value);
+    const auto found = marking.explore({.rid = nic, .iova = iova, .access = Access::write});
+    EXPECT_EQ(places(found), Places{page});
+    EXPECT_EQ(found.marks, Bits{});
+}
+
+// 6.2: entries of PASIDs are cached, and so are pages with what they permit.
+TEST_F(Devices, EntriesOfPasidsAreCached) {
+    Request stream = request;
+    stream.pasid = Pasid{0};
+    EXPECT_EQ(places(with.explore(stream)), Places{page});
+    memory.store(pasids, 0);
+    settle();
+    const auto reason = [&] {
+        std::set<Reason> found;
+        for (const Outcome& outcome : unit.explore({.rid = nic, .iova = iova}).outcomes)
+            if (const auto* fault = std::get_if<Fault>(&outcome))
+                found.insert(fault->reason);
+        return found;
+    };
+    EXPECT_EQ(reach(), Places{page});
+    EXPECT_EQ(reason(), std::set{Reason::pasid_not_present});
+    unit.caches().forget_pasids({5}, {1});
+    EXPECT_EQ(reach(), Places{page});
+    unit.caches().forget_pasids({5}, {0});
+    EXPECT_EQ(reach(), Places{});
+}
+
+TEST_F(Devices, APageOfAFirstStageIsCachedWithItsRights) {
+    memory.store(pasids, 1 << 6 | 1);
+    memory.store(pasids + 16, 0x123000);
+    settle();
+    const Tag tag{{5}, Pasid{0}, Table::first_stage};
+    unit.caches().pages = {{tag, iova, {.address = page, .read = true, .did = {5}}}};
+    EXPECT_EQ(reach(), Places{page});
+    const auto written = unit.explore({.rid = nic, .iova = iova, .access = Access::write});
+    EXPECT_EQ(places(written), Places{});
+    EXPECT_TRUE(written.outcomes.contains(Fault{Reason::sm_no_write}));
+}
+
 } // namespace

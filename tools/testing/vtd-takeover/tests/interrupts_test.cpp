@@ -96,6 +96,11 @@ TEST_F(Interrupts, TheTableIsAsLargeAsItSays) {
     EXPECT_EQ(now({16}), refused(Reason::interrupt_beyond_table, true, {16}));
     unit.leave(running, root_table.value, (ram.value + ram_size) | 3);
     EXPECT_EQ(now({2}), refused(Reason::interrupt_access, true, {2}));
+    // The platform has no such address.
+    unit.leave(running, root_table.value, bit(46) | 3);
+    EXPECT_EQ(now({2}), refused(Reason::interrupt_beyond_table, true, {2}));
+    unit.leave(running, root_table.value, bit(45) | 3);
+    EXPECT_EQ(now({2}), refused(Reason::interrupt_access, true, {2}));
 }
 
 TEST_F(Interrupts, FaultsOfEntries) {
