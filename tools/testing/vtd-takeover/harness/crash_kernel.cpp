@@ -272,6 +272,7 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
     for (const Rid rid : device.rids) {
         enter(unit, domain, rid, aw, world_.description.devices[index].ats);
         world_.check(unit);
+        world_.reaches(unit, rid, iova, page);
     }
 }
 

@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include <deque>
+
 #include "harness/world.h"
 
 namespace vtd::harness {
@@ -51,7 +53,8 @@ private:
     void write(u64* at, u64 value);
 
     World& world_;
-    std::vector<std::pair<std::size_t, Domain>> domains_; // of a device, for all of its group
+    // Of a device, for all of its group; tasks keep references.
+    std::deque<std::pair<std::size_t, Domain>> domains_;
 };
 
 } // namespace vtd::harness

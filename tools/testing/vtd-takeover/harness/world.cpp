@@ -519,6 +519,23 @@ void World::judge(const Unit& unit, const TrackedInterrupt& interrupt,
     }
 }
 
+void World::reaches(Unit& unit, Rid rid, Iova iova, Hpa page) const {
+    if (unit.core.state == TAKEOVER_DEAD ||
+        (failures_.allocation && chances.allocations >= failures_.allocation))
+        return;
+    for (const Access access : {Access::read, Access::write}) {
+        const Request request{.rid = rid, .iova = iova, .access = access};
+        for (const Outcome& outcome : unit.hardware.explore(request).outcomes) {
+            if (const auto* fault = std::get_if<Fault>(&outcome))
+                broken(Invariant::fresh, request,
+                       fmt::format("which its driver mapped, and may fault: {}",
+                                   model::text(fault->reason)));
+            if (world::target(std::get<Translation>(outcome), iova) != page)
+                broken(Invariant::fresh, request, "and may not get where its driver mapped it");
+        }
+    }
+}
+
 // FRESH: when nobody uses an old domain any more its id may be given away again, so that nothing
 // may be kept of it, reachable or not.
 void World::forgotten(const Unit& unit) const {

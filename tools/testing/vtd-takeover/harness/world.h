@@ -131,6 +131,10 @@ public:
     // The crash kernel's interrupt table of a unit.
     std::span<u64> interrupt_table(Unit& unit);
 
+    // FRESH: what a driver has mapped its device does reach. Not where there is no page for a
+    // table, or the unit is dead.
+    void reaches(Unit& unit, Rid rid, Iova iova, Hpa page) const;
+
     // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
     void release_page(void* page);

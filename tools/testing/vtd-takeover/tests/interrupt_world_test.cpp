@@ -3,6 +3,8 @@
 // The old interrupt table and the old invalidation queue, taken over while devices send and the
 // queue runs. What has to become of each entry is said by hand, never read off the code under test.
 
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 #include "harness/crash_kernel.h"
@@ -255,6 +257,24 @@ TEST_P(Queues, StillRunning) {
             World::totals.schedules++;
         }
     }
+}
+
+// A unit that does not let go of the queue: that is said, and nothing else is any worse.
+TEST_P(Queues, NeverStops) {
+    Description description = small_machine(Variant::of(GetParam()));
+    description.units[0].capabilities.ecap |= u64{1} << 1;
+    description.units[0].queue.emplace();
+    World world(description, {.command = 1});
+    CrashKernel kernel(world);
+    kernel.learn();
+    kernel.snapshot(0);
+    EXPECT_EQ(takeover_stop_queue(&world.units[0]->core), -ETIMEDOUT);
+    world.settle();
+    world.check();
+    EXPECT_TRUE(std::ranges::any_of(world.log, [](const std::string& line) {
+        return line.find("does not let go") != std::string::npos;
+    }));
+    World::totals.schedules++;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Queues, testing::Range(0U, Variant::all));
