@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model inspect kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect mutants docs kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -38,6 +38,9 @@ matrix: ## every row on every kernel, ours and stock; takes up where it was stop
 	@$S/matrix.py $(call given,KERNEL,--kernel) $(call given,SHARD,--shard) \
 		$(call given,SCENARIO,--scenario)
 
+docs: ## write what vtd-sim says into README and the admin guide (after make model)
+	@$S/strategies.py
+
 report: ## the results as one page, out/report/index.html
 	@$S/report.py
 
@@ -52,6 +55,9 @@ model: ## run the core on a model of VT-d, and the model's own tests
 
 inspect: ## build vtd-inspect; the last line is its path
 	@$S/inspector.py
+
+mutants: ## break the takeover in every known way; the last line says how often that was noticed
+	@$S/mutants.py
 
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit

@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# add_mutant(NAME): a copy of the takeover's code with mutants/NAME.cocci applied to one of its files,
-# and a test that passes if the tests of the world break off with the invariant that the mutant is
-# said to break. A semantic patch that finds no place is an error of the build.
+# add_mutant(NAME): the tests of the world on a copy of the takeover's code with mutants/NAME.cocci
+# applied to one of its files. A semantic patch that finds no place is an error of the build.
+#
+# test_mutant(NAME): a test that passes if these tests break off with the invariant that the mutant
+# is said to break.
 
 find_program(SPATCH spatch REQUIRED)
 
+# What the head of a mutant says.
+function(read_mutant name file breaks)
+  file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/mutants/${name}.cocci said REGEX "^// (file|breaks): ")
+  string(REGEX REPLACE ".*// file: ([a-z]+\\.c).*" "\\1" said_file "${said}")
+  string(REGEX REPLACE ".*// breaks: ([A-Z]+).*" "\\1" said_breaks "${said}")
+  set(${file} ${said_file} PARENT_SCOPE)
+  set(${breaks} ${said_breaks} PARENT_SCOPE)
+endfunction()
+
 function(add_mutant name)
   set(patch ${CMAKE_CURRENT_SOURCE_DIR}/mutants/${name}.cocci)
-  file(STRINGS ${patch} said REGEX "^// (file|breaks): ")
-  list(FILTER said INCLUDE REGEX ".")
-  string(REGEX REPLACE ".*// file: ([a-z]+\\.c).*" "\\1" file "${said}")
-  string(REGEX REPLACE ".*// breaks: ([A-Z]+).*" "\\1" breaks "${said}")
+  read_mutant(${name} file breaks)
 
   set(mutated ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${file})
   get_filename_component(folder ${mutated} DIRECTORY)
@@ -21,12 +29,14 @@ function(add_mutant name)
     COMMAND sh -c "test -e '${mutated}' && ! cmp -s '${mutated}' '${TAKEOVER}/${file}'"
     DEPENDS ${patch} ${TAKEOVER}/${file} VERBATIM)
 
-  set(sources ${CORE_SOURCES})
-  list(FILTER sources EXCLUDE REGEX "/${file}$")
-  watched_core(core-${name} ${mutated} ${sources})
+  # Of the library the linker takes what the mutated file does not have: the other files.
+  watched_core(core-${name} ${mutated})
   add_executable(mutant-${name} $<TARGET_OBJECTS:world_tests>)
-  link_world(mutant-${name} core-${name})
+  link_world(mutant-${name} core-${name} watched)
+endfunction()
 
+function(test_mutant name)
+  read_mutant(${name} file breaks)
   # Random machines would break by this invariant today and by another one tomorrow.
   add_test(NAME mutant-${name}
     COMMAND mutant-${name} --gtest_fail_fast --gtest_brief=1 --gtest_filter=-Random.*)
