@@ -357,6 +357,12 @@ TEST_F(Inspect, WhatCannotBeDoneIsSaid) {
     EXPECT_THROW(ram.elsewhere({}), Problem);
     EXPECT_THROW(ram.elsewhere({path, path}), Problem);
     EXPECT_THROW(unit_of(is, 1, ""), Problem);
+    EXPECT_EQ(&unit_of(is, {}, ""), &of);
+    Dump two = legacy();
+    two.units.push_back(unit("name=gpu,segment=1,cap=1,rtaddr=0", 1));
+    EXPECT_THROW(unit_of(two, {}, ""), Problem);
+    EXPECT_EQ(unit_of(two, {}, "gpu").segment, 1U);
+    EXPECT_EQ(unit_of(two, 1, "").name, "gpu");
     EXPECT_THROW(unit_of(is, 0, "dmar1"), Problem);
 }
 

@@ -78,7 +78,7 @@ Result run_check(const Dump& dump, const Options& options) {
 }
 
 Result run_interrupts(const Dump& dump, const Options& options) {
-    return {interrupts(dump, unit_of(dump, 0, options.of)), interrupts_text};
+    return {interrupts(dump, unit_of(dump, {}, options.of)), interrupts_text};
 }
 
 Result run_diff(const Dump& dump, const Options& options) {
@@ -95,7 +95,7 @@ Result run_entry(const Dump& dump, const Options& options) {
         options.what == "root" || options.what == "context" || options.what == "pasid";
     if (options.which.empty() && (device || options.what == "irte"))
         throw Problem(fmt::format("entry {}: say which", options.what));
-    const unsigned segment = device ? parse_bdf(options.which).segment : 0;
+    const auto segment = device ? std::optional{parse_bdf(options.which).segment} : std::nullopt;
     return {entry(dump, unit_of(dump, segment, options.of),
                   {options.what, options.which, options.words, options.sets, pasid(options)}),
             entry_text};

@@ -153,19 +153,20 @@ Bdf parse_bdf(const std::string& text) {
     return found;
 }
 
-const UnitState& unit_of(const Dump& dump, unsigned segment, const std::string& name) {
+const UnitState& unit_of(const Dump& dump, std::optional<unsigned> segment,
+                         const std::string& name) {
+    const std::string where = segment ? fmt::format(" in segment {:04x}", *segment) : "";
     const UnitState* found = nullptr;
     for (const UnitState& unit : dump.units) {
-        if (unit.segment != segment || (!name.empty() && unit.name != name))
+        if ((segment && unit.segment != *segment) || (!name.empty() && unit.name != name))
             continue;
         if (found)
-            throw Problem(fmt::format(
-                "several units are in segment {:04x}: say which with --of NAME", segment));
+            throw Problem(
+                fmt::format("there are several units{}: say which with --of NAME", where));
         found = &unit;
     }
     if (!found)
-        throw Problem(name.empty() ? fmt::format("no unit of segment {:04x} was given", segment)
-                                   : fmt::format("no unit {} of segment {:04x}", name, segment));
+        throw Problem(fmt::format("there is no unit{}{}", name.empty() ? "" : " " + name, where));
     return *found;
 }
 

@@ -22,8 +22,9 @@ struct Bdf {
 };
 Bdf parse_bdf(const std::string& text);
 
-// The unit of a device: the one of its segment, or of that name where there are several.
-const UnitState& unit_of(const Dump& dump, unsigned segment, const std::string& name);
+// The unit of a segment, or of that name where there are several.
+const UnitState& unit_of(const Dump& dump, std::optional<unsigned> segment,
+                         const std::string& name);
 
 Json units(const Dump& dump);
 Json devices(const Dump& dump);

@@ -16,7 +16,7 @@ using namespace vtd::harness;
 
 constexpr unsigned bound = 2;
 
-// A device of its own page on each of two units, of one page of ids each.
+// A device of its own page on each of two units; the second one is the last of its bus.
 Description two_units(const Variant& variant) {
     return {
         .units = {{capabilities(variant), variant.scalable},
@@ -24,7 +24,7 @@ Description two_units(const Variant& variant) {
         .domains = {{.did = {1}, .pages = {{{0x1000}, target_page(0)}}},
                     {.did = {2}, .pages = {{{0x1000}, target_page(1)}}}},
         .devices = {{.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 0},
-                    {.unit = 1, .rids = {Rid::of(0x80, 1, 0)}, .domain = 1}},
+                    {.unit = 1, .rids = {Rid::of(0x80, 31, 7)}, .domain = 1}},
     };
 }
 
