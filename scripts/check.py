@@ -26,7 +26,9 @@ import kernel
 import kunit
 import lint
 import matrix
+import mutants
 import scenarios
+import strategies
 from common import OUT, TOP, Failure, main, need, run, say, step
 from source import DEFAULT, KNOWN
 from tally import Tally
@@ -99,6 +101,7 @@ def check_userspace(tally: Tally, parts: set[str]) -> None:
             _count(tally, f"{part}:", report, done)
         if part == "model" and report.exists():
             print(explored(report.read_text()), flush=True)
+            strategies.check(tally)
             with step("the model against QEMU"):
                 compare.check(tally)
 
@@ -196,6 +199,15 @@ def check_pace(tally: Tally, images: dict[bool, Path]) -> None:
                   "" if ours <= bound * theirs else text)
 
 
+def check_mutants(tally: Tally) -> None:
+    """Break the takeover in every known way, and count who noticed."""
+    try:
+        for mutant, problem in mutants.check():
+            tally.add(f"mutant: {mutant.name}", problem)
+    except Failure as failure:
+        tally.add("mutants: run", str(failure))
+
+
 class Build(threading.Thread):
     """Builds a kernel beside the other parts: their pieces that use one CPU leave it the other."""
 
@@ -228,6 +240,8 @@ def check(parts: list[str], everything: bool) -> int:
         check_scripts(tally)
     if USERSPACE & set(parts):
         check_userspace(tally, USERSPACE & set(parts))
+    if "model" in parts and everything:
+        check_mutants(tally)
     if booting:
         # No guest runs before all else is done: on a busy machine they miss their limits.
         build.join()

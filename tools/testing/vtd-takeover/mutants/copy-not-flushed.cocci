@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A unit that does not snoop reads what was in the page before.
+//
+// file: tables.c
+// breaks: ALIVE
+
+@@
+expression table;
+@@
+- vtd_flush_lines(table, VTD_TABLE_SIZE);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The last id of the unit.
+//
+// file: tables.c
+// breaks: TAGS
+
+@@
+expression unit, did;
+@@
+- did < vtd_domain_ids(unit->cap)
++ did + 1 < vtd_domain_ids(unit->cap)

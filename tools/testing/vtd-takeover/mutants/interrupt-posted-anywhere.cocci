@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The hardware would write there.
+//
+// file: irte.c
+// breaks: CLOSED
+
+@@
+expression addr;
+@@
+- if (!takeover_oldmem_plausible(addr, VTD_PID_SIZE))
+- 	return ...;

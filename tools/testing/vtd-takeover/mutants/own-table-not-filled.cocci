@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The neighbours of a device that maps are blocked aloud.
+//
+// file: block.c
+// breaks: CLOSED
+
+@@
+expression table, unit;
+@@
+- fill_blocked(table, takeover_entry_words(unit));

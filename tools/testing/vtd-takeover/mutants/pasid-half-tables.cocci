@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The upper half of a table.
+//
+// file: pasid.c
+// breaks: TAGS
+
+@@
+expression unit, addr;
+@@
+- reserve_ids(unit, addr, VTD_PASIDS_PER_TABLE);
++ reserve_ids(unit, addr, VTD_PASIDS_PER_TABLE / 2);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The enable bits take the state that is written.
+//
+// file: unit.c
+// breaks: ON
+
+@@
+expression unit, state;
+@@
+- vtd_write32(unit, VTD_REG_GCMD, state);
++ vtd_write32(unit, VTD_REG_GCMD, 0);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The entry itself is cached, too.
+//
+// file: release.c
+// breaks: FRESH
+
+@@
+expression unit, did, rid;
+@@
+- vtd_inv_context(unit, did, rid);
+  vtd_inv_iotlb_domain(unit, did);

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A unit that does not snoop goes on with the entry.
+//
+// file: release.c
+// breaks: FRESH
+
+@@
+expression entry, word, words, unit;
+@@
+  WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
+- vtd_flush_lines(entry, words * sizeof(*entry));
+  vtd_flush_write_buffer(unit);
