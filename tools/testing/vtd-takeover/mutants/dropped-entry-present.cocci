@@ -3,7 +3,7 @@
 // Blocked in name only.
 //
 // file: tables.c
-// breaks: CLOSED
+// breaks: FRESH
 
 @@
 expression to, unit;

@@ -3,7 +3,7 @@
 // The last id of the unit.
 //
 // file: tables.c
-// breaks: TAGS
+// breaks: EXPECT
 
 @@
 expression unit, did;

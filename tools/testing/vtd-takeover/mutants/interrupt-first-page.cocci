@@ -3,7 +3,7 @@
 // The table goes on.
 //
 // file: irte.c
-// breaks: ALIVE
+// breaks: CLOSED
 
 @@
 expression first, number, entries;

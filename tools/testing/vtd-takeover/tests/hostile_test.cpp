@@ -59,6 +59,24 @@ TEST_P(Hostile, Pointers) {
                 run({where, device, 0, ~pointer, place});
 }
 
+// CLOSED: what leads out of the old RAM is dropped, and nobody hears of it again.
+TEST_P(Hostile, WhatIsDroppedIsSilent) {
+    for (const auto where : {Damage::Where::root, Damage::Where::context})
+        for (const u64 place : {vtd::world::registers.value, u64{0xfee00000},
+                                vtd::world::crash_memory.value, u64{1} << 45}) {
+            Description description = small_machine(variant());
+            description.damage = {{where, 0, 0, ~pointer, place}};
+            World world(description);
+            CrashKernel kernel(world);
+            kernel.boot();
+            const Request request{.rid = description.devices[0].rids.front(), .iova = {0x1000}};
+            for (const Outcome& outcome : world.units[0]->hardware.explore(request).outcomes) {
+                const auto* fault = std::get_if<Fault>(&outcome);
+                EXPECT_TRUE(fault && !fault->recorded) << place;
+            }
+        }
+}
+
 TEST_P(Hostile, RootTable) {
     for (const u64 place : places)
         run({Damage::Where::rtaddr, 0, 0, ~pointer, place});

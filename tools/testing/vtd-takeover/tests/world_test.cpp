@@ -58,6 +58,19 @@ TEST_P(Worlds, EveryOrderOfSteps) {
     } while (std::ranges::next_permutation(order).found);
 }
 
+// Of a unit with 256 ids the last one is 255. New domains get the first that is free, so that only
+// the note of it can tell.
+TEST_P(Worlds, EveryIdIsReserved) {
+    for (const u16 did : std::initializer_list<u16>{4, 100, 254, 255}) {
+        Description description = small_machine(variant());
+        description.domains[1].did = {did};
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        EXPECT_TRUE(world.units[0]->used.contains({did})) << did;
+    }
+}
+
 // Behind a VMD all disks have its requester id, and a domain in common: the first of them that maps
 // ends what was in flight of all.
 TEST_P(Worlds, DisksBehindAVmd) {
