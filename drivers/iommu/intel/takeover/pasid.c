@@ -16,10 +16,18 @@
 #define PART_WORDS	64u
 
 /*
- * PASID tables of one unit that are read: a quarter of a million PASIDs. More
- * of them are a directory that repeats itself, and would take for ever.
+ * Pages of directories and tables of one unit that are read: the directories
+ * of two thousand functions that have every PASID. More are pages that repeat
+ * themselves, and would take for ever.
  */
-#define PASID_TABLES_MAX	4096
+#define PASID_PAGES_MAX		65536
+
+/* A directory may be less than a page. */
+static bool too_many(struct takeover_unit *unit, size_t size)
+{
+	unit->nr_pasid_pages += (size + VTD_TABLE_SIZE - 1) / VTD_TABLE_SIZE;
+	return unit->nr_pasid_pages > PASID_PAGES_MAX;
+}
 
 /* 9.4: without ECAP.RPS the field is reserved, and the PASID is 0. */
 static unsigned int rid_pasid(const struct takeover_unit *unit,
@@ -78,7 +86,7 @@ static void reserve_rid_pasid(struct takeover_unit *unit, const u64 *entry)
  *
  * What cannot be read, or is not in old RAM, is passed over.
  *
- * Return: 0, or -E2BIG if there are more tables than can be true.
+ * Return: 0, or -E2BIG if there are more of them than can be true.
  */
 int takeover_reserve_pasids(struct takeover_unit *unit, const u64 *entry)
 {
@@ -92,13 +100,15 @@ int takeover_reserve_pasids(struct takeover_unit *unit, const u64 *entry)
 		return 0;
 	}
 
+	if (too_many(unit, size))
+		return -E2BIG;
 	for (; size; size -= sizeof(part), addr += sizeof(part)) {
 		if (vtd_read_oldmem(part, addr, sizeof(part)))
 			continue;
 		for (i = 0; i < PART_WORDS; i++) {
 			if (!(part[i] & VTD_CTX_PRESENT))
 				continue;
-			if (unit->nr_pasid_tables++ == PASID_TABLES_MAX)
+			if (too_many(unit, VTD_TABLE_SIZE))
 				return -E2BIG;
 			reserve_ids(unit, part[i] & VTD_PDE_SMPTBLPTR,
 				    VTD_PASIDS_PER_TABLE);

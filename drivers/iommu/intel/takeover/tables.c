@@ -181,7 +181,7 @@ static bool ids_are_known(struct takeover_unit *unit, const u64 *entry, u16 rid)
 
 	ret = takeover_reserve_pasids(unit, entry);
 	if (ret && may_report(unit))
-		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASID tables (%d)\n",
+		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASIDs to read (%d)\n",
 			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 			VTD_RID_FUNCTION(rid), ret);
 	return !ret;

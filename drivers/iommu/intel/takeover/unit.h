@@ -74,7 +74,7 @@ struct takeover_fault {
  * @nr_dropped:	entries that could not be adopted
  * @nr_tables_dropped: context tables that could not be adopted
  * @nr_flawed:	entries adopted that the unit will fault
- * @nr_pasid_tables: PASID tables read
+ * @nr_pasid_pages: pages of PASID directories and tables that were read
  * @nr_reports:	lines about single entries and tables, printed or not
  * @irta:	interrupt-remapping table address as the old kernel left it
  * @fsts:	fault status as the old kernel left it
@@ -102,7 +102,7 @@ struct takeover_unit {
 	unsigned int		nr_dropped;
 	unsigned int		nr_tables_dropped;
 	unsigned int		nr_flawed;
-	unsigned int		nr_pasid_tables;
+	unsigned int		nr_pasid_pages;
 	unsigned int		nr_reports;
 	u64			irta;
 	u32			fsts;

@@ -98,6 +98,7 @@ void Machine::forget() {
     log.clear();
     tables_.clear();
     live_tables = 0;
+    reads = 0;
 }
 
 u64* Machine::new_root() {
@@ -141,6 +142,8 @@ int Machine::new_did() {
 
 int Machine::read_old(void* dst, Phys src, std::size_t size) {
     assert(size <= table_size);
+    reads++;
+    on_read(src, size);
     for (auto* to = static_cast<char*>(dst); size;) {
         const u64 offset = src.value % table_size;
         const Phys page{src.value - offset};
@@ -157,9 +160,16 @@ int Machine::read_old(void* dst, Phys src, std::size_t size) {
     return 0;
 }
 
+std::vector<std::span<u64>> Machine::tables() const {
+    std::vector<std::span<u64>> found;
+    for (const auto& [at, table] : tables_)
+        found.emplace_back(table.get(), VTD_TABLE_WORDS);
+    return found;
+}
+
 bool Machine::old_ram(Phys at, std::size_t size) const {
     for (const auto& [start, length] : ram_)
-        if (at >= start && at.value + size <= start.value + length)
+        if (at >= start && size <= length && at.value - start.value <= length - size)
             return true;
     return false;
 }

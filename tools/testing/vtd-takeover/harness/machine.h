@@ -13,6 +13,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -125,6 +126,8 @@ public:
     std::vector<std::string> log;
     const u64* watched = nullptr;
     std::size_t live_tables = 0; // allocated and not freed
+    std::size_t reads = 0;       // of old memory
+    std::function<void(Phys, std::size_t)> on_read = [](Phys, std::size_t) {};
 
     void note(Op op, u64 value = 0, Did did = {}, Rid rid = {});
     u32 queue_head();
@@ -134,6 +137,8 @@ public:
     int new_did();
     int read_old(void* dst, Phys src, std::size_t size);
     bool old_ram(Phys at, std::size_t size) const;
+    // Pages of ours that are in use, root tables among them.
+    std::vector<std::span<u64>> tables() const;
 
 private:
     std::array<unsigned long, TAKEOVER_RIDS / 64> adopted_{};

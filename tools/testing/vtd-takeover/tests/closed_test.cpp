@@ -251,6 +251,50 @@ TEST_P(Closed, SurvivesARootThatIsItsOwnTable) {
 
 // CLOSED: a whole unit.
 
+// The work is in proportion to what one machine can have, not to the ways through its tables.
+TEST_P(Closed, SurvivesDirectoriesThatRepeatThemselves) {
+    if (!scalable())
+        return;
+    constexpr Phys directory{0x10040000};
+    constexpr unsigned directory_pages = 32, largest = 7;
+    const u64 entry = directory.value | u64{largest} << 9 | 1 << 3 | 1;
+    Page& root = machine.old_page(old_root);
+    for (u64& word : root)
+        word = table_of_bus_0.value | 1;
+    Page& contexts = machine.old_page(table_of_bus_0);
+    for (std::size_t at = 0; at < contexts.size(); at += words())
+        contexts[at] = entry;
+    // Empty ones, and such as have one PASID table in every place.
+    for (const u64 table : {u64{0}, table_of_bus_3.value | 1}) {
+        start_again();
+        machine.unit.ecap |= 1ULL << 40; // PASID
+        for (unsigned n = 0; n < directory_pages; n++)
+            for (u64& word : machine.old_page({directory.value + n * 0x1000}))
+                word = table;
+        adopt();
+        EXPECT_LE(machine.reads, 1U + 512 + 8 * 65536);
+        EXPECT_LE(machine.live_tables, 512U);
+        EXPECT_EQ(machine.unit.nr_adopted + machine.unit.nr_dropped, 65536U);
+        EXPECT_GT(machine.unit.nr_dropped, 60000U);
+        EXPECT_TRUE(logged("too many PASIDs to read"));
+    }
+}
+
+// Root, context, PASID and page table in one, each entry a pointer to itself.
+TEST_P(Closed, SurvivesATableThatIsEveryTable) {
+    constexpr u64 paside = 1 << 3;
+    for (const u64 bits : {u64{1}, 1 | paside}) {
+        start_again();
+        for (u64& word : machine.old_page(old_root))
+            word = old_root.value | bits;
+        adopt();
+        EXPECT_LE(machine.reads, 1U + 512 + 2 * 65536 + 8 * 65536);
+        EXPECT_LE(machine.live_tables, 512U);
+        EXPECT_EQ(machine.unit.nr_adopted + machine.unit.nr_dropped, 65536U);
+        EXPECT_EQ(takeover_install(&machine.unit), 0);
+    }
+}
+
 TEST_P(Closed, BlocksWhenItIsTold) {
     machine.poisoned.insert(old_root); // not even read
     adopt(TAKEOVER_BLOCK);
