@@ -36,7 +36,7 @@ unsigned widest(const Capabilities& can) {
 } // namespace
 
 void CrashKernel::learn() {
-    [[maybe_unused]] const int ret = takeover_oldmem_learn(world::core_header.value);
+    [[maybe_unused]] const int ret = takeover_oldmem_learn(world_.core_header.value);
     world_.settle();
 }
 

@@ -35,7 +35,7 @@ public:
     void fill(std::size_t device, Iova iova, Hpa page);
     void map(std::size_t device, Iova iova = {0x1000}, Hpa page = default_page);
 
-    static constexpr Hpa default_page{world::crash_memory.value + world::crash_memory_size};
+    static constexpr Hpa default_page = world::buffers_of(0);
 
 private:
     struct Domain {

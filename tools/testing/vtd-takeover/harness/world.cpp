@@ -5,6 +5,7 @@
 #include "harness/world.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <sys/mman.h>
@@ -25,17 +26,27 @@ World* the_world = nullptr;
 // What a page of the allocator may have held: a present entry of any table, to nowhere good.
 constexpr u64 left_over = 0xdead0003;
 
-// Where the driver's buffers are.
-constexpr Hpa buffers{world::crash_memory.value + world::crash_memory_size};
+// Of the drivers of a crash kernel.
 constexpr u64 buffers_size = 1 << 20;
 
 // The same addresses in every run, and such as a unit of 39 bits can name.
-std::span<u64> crash_memory() {
-    static void* const mapped =
-        mmap(reinterpret_cast<void*>(world::crash_memory.value), world::crash_memory_size,
-             PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+std::span<u64> words_at(Hpa first, u64 size) {
+    void* const mapped = mmap(reinterpret_cast<void*>(first.value), size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     assert(mapped != MAP_FAILED);
-    return {static_cast<u64*>(mapped), world::crash_memory_size / sizeof(u64)};
+    return {static_cast<u64*>(mapped), size / sizeof(u64)};
+}
+
+// Of the first crash kernel and the one after it.
+constexpr unsigned crash_kernels = 2;
+
+std::span<u64> crash_memory(unsigned n) {
+    static const std::array words{
+        words_at(world::crash_memory_of(0), world::crash_memory_size),
+        words_at(world::crash_memory_of(1), world::crash_memory_size),
+    };
+    static_assert(words.size() == crash_kernels);
+    return words.at(n);
 }
 
 // The largest tables of interrupts, a unit's each.
@@ -44,12 +55,8 @@ constexpr u64 interrupt_bytes = irte::most * irte::words * sizeof(u64);
 constexpr std::size_t interrupt_units = 2;
 
 std::span<u64> interrupt_words() {
-    constexpr u64 size = interrupt_units * interrupt_bytes;
-    static void* const mapped =
-        mmap(reinterpret_cast<void*>(interrupt_memory.value), size, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    assert(mapped != MAP_FAILED);
-    return {static_cast<u64*>(mapped), size / sizeof(u64)};
+    static const auto words = words_at(interrupt_memory, interrupt_units * interrupt_bytes);
+    return words;
 }
 
 bool same(const Translation& found, const Translation& old, Iova iova) {
@@ -114,14 +121,25 @@ World& World::current() {
     return *the_world;
 }
 
-World::Unit::Unit(const world::Unit& description, Memory& memory)
-    : hardware(description.capabilities, memory), adopted(TAKEOVER_RIDS / 64),
-      confined(TAKEOVER_RIDS / 64) {
-    core.scalable = description.scalable;
-    core.cap = description.capabilities.cap;
-    core.ecap = description.capabilities.ecap;
+World::Unit::Unit(std::string called, const world::Unit& description, Memory& memory)
+    : name(std::move(called)), hardware(description.capabilities, memory),
+      adopted(TAKEOVER_RIDS / 64), confined(TAKEOVER_RIDS / 64) {
+    begin(description.scalable);
+}
+
+void World::Unit::begin(bool scalable) {
+    core = {};
+    core.name = name.c_str();
+    core.scalable = scalable;
+    core.cap = hardware.capabilities().cap;
+    core.ecap = hardware.capabilities().ecap;
+    std::ranges::fill(adopted, 0);
+    std::ranges::fill(confined, 0);
     core.adopted = adopted.data();
     core.confined = confined.data();
+    used.clear();
+    given.clear();
+    closed = false;
 }
 
 World::World(const Description& of, Failures failures)
@@ -135,21 +153,15 @@ World::World(const Description& of, Failures failures)
     the_world = this;
     totals.worlds++;
 
-    const auto words = crash_memory();
-    std::ranges::fill(words, 0);
-    memory.attach(world::crash_memory, words, Owner::crash_kernel);
-    memory.add(buffers, buffers_size, Owner::crash_kernel);
-    for (std::size_t at = words.size(); at; at -= page_size / sizeof(u64))
-        free_pages_.push_back(&words[at - page_size / sizeof(u64)]);
+    own_memory(0);
     const u64 data = reinterpret_cast<u64>(__data_start) & ~(page_size - 1);
     const u64 end = (reinterpret_cast<u64>(_end) + page_size - 1) & ~(page_size - 1);
     memory.attach({data}, {reinterpret_cast<u64*>(data), (end - data) / sizeof(u64)},
                   Owner::crash_kernel);
 
     for (const world::Unit& unit : description.units) {
-        Unit& here = *units.emplace_back(std::make_unique<Unit>(unit, memory));
-        here.name = fmt::format("dmar{}", units.size() - 1);
-        here.core.name = here.name.c_str();
+        Unit& here = *units.emplace_back(
+            std::make_unique<Unit>(fmt::format("dmar{}", units.size()), unit, memory));
         const world::Builder::Queue& queue = builder_.queues[index(here)];
         here.hardware.leave(command::translation | command::srtp | (unit.queue ? command::qie : 0) |
                                 (unit.interrupt_entries ? command::ire | command::sirtp : 0),
@@ -171,10 +183,102 @@ World::World(const Description& of, Failures failures)
     }
 }
 
+// The memory of the n-th crash kernel, and its drivers' buffers.
+void World::own_memory(unsigned n) {
+    const auto words = crash_memory(n);
+    std::ranges::fill(words, 0);
+    memory.attach(world::crash_memory_of(n), words, Owner::crash_kernel);
+    memory.add(world::buffers_of(n), buffers_size, Owner::crash_kernel);
+    free_pages_.clear();
+    for (std::size_t at = words.size(); at; at -= page_size / sizeof(u64))
+        free_pages_.push_back(&words[at - page_size / sizeof(u64)]);
+}
+
 World::~World() {
     the_world = nullptr;
     totals.steps += steps;
     totals.walks += walks;
+}
+
+// The one page of the core's own that hardware reads stays where it is in this process, and belongs
+// to the crash kernel that follows. The one before it had it elsewhere.
+void World::relocate(Unit& unit) {
+    const u64 shared = takeover_blocked_table() & root::ctp.mask();
+    settle();
+    u64* const copy = allocate();
+    std::copy_n(reinterpret_cast<const u64*>(shared), table_words, copy);
+    for (std::size_t at = 0; at < table_words; at++)
+        if ((unit.core.root[at] & root::ctp.mask()) == shared)
+            unit.core.root[at] = reinterpret_cast<u64>(copy) | present.make(1);
+    memory.flush({}, ~u64{0} >> 1);
+    memory.drain();
+}
+
+// What a request of before the second crash has to get from now on: what the crash kernel's driver
+// mapped, what the first kernel did, or nothing.
+void World::outlive(Tracked& dma) const {
+    const std::size_t unit = devices[dma.device].unit;
+    const Requester& who = requesters.at({unit, dma.request.rid});
+    const Iova iova = dma.request.iova;
+    if (who.stage == Stage::held && !blocking)
+        return;
+    if (who.stage == Stage::held && description.devices[dma.device].reserved &&
+        memory.owner({iova.value}) == Owner::firmware) {
+        // Each page where it is. Only the id, which is the crash kernel's choice, is read off.
+        const Outcome now =
+            plain(*units[unit], *units[unit]->hardware.roots().begin(), dma.request);
+        if (const auto* page = std::get_if<Translation>(&now))
+            dma.old = Translation{
+                {iova.value & ~(page_size - 1)}, page_bits, true, true, page->did, false};
+        return;
+    }
+    const auto mapped = who.mapped.find({iova.value & ~(page_size - 1)});
+    dma.old = dma.request.pasid || mapped == who.mapped.end() ? std::nullopt
+                                                              : std::optional{mapped->second};
+}
+
+void World::crash_again(bool all_ram) {
+    assert(crashes < crash_kernels && description.damage.empty() && description.interrupts.empty());
+    // What it has mapped is in flight, too.
+    for (std::size_t device = 0; device < devices.size(); device++)
+        for (const Rid rid : devices[device].rids)
+            for (const auto& [iova, page] : requesters.at({devices[device].unit, rid}).mapped)
+                for (const Access access : {Access::read, Access::write}) {
+                    const Request request{.rid = rid, .iova = iova, .access = access};
+                    if (std::ranges::none_of(tracked_, [&](const Tracked& dma) {
+                            return dma.device == device && dma.request == request;
+                        }))
+                        tracked_.push_back({device, request, {}});
+                }
+    for (Tracked& dma : tracked_) {
+        const Stage stage = requesters.at({devices[dma.device].unit, dma.request.rid}).stage;
+        dma.out_of_sight = !all_ram && stage == Stage::held;
+        outlive(dma);
+    }
+    for (const auto& unit : units)
+        relocate(*unit);
+
+    std::vector<std::pair<Hpa, u64>> ram{
+        {world::crash_memory_of(crashes - 1), world::crash_memory_size},
+        {world::buffers_of(crashes - 1), buffers_size}};
+    if (all_ram)
+        ram.emplace_back(world::old_memory, world::old_memory_size);
+    core_header = {reinterpret_cast<u64>(allocate())};
+    world::write_core_header(memory, core_header, ram);
+    memory.flush(core_header, page_size);
+    memory.drain();
+
+    memory.pass(world::crash_memory_of(crashes - 1), Owner::old_kernel);
+    memory.pass(world::buffers_of(crashes - 1), Owner::old_kernel);
+    pages_.clear();
+    own_memory(crashes++);
+    for (const auto& unit : units)
+        unit->begin(unit->core.scalable);
+    for (auto& [rid, who] : requesters)
+        who = {};
+    blocking = false;
+    trace.push_back("a second crash");
+    check();
 }
 
 // First what the caches were filled from, then what has been done to it since.
@@ -413,7 +517,7 @@ int World::new_did(Unit& unit) {
 
 // What may be blocked rather than alive.
 bool World::excused(const Tracked& dma) const {
-    return blocking || dma.damaged || dma.mixed ||
+    return blocking || dma.damaged || dma.mixed || dma.out_of_sight ||
            (failures_.allocation && chances.allocations >= failures_.allocation) ||
            (failures_.old_read && chances.old_reads >= failures_.old_read);
 }
@@ -519,6 +623,11 @@ void World::judge(const Unit& unit, const TrackedInterrupt& interrupt,
     }
 }
 
+Outcome World::plain(const Unit& unit, u64 rtaddr, const Request& request) const {
+    Plain source(memory);
+    return translate({unit.hardware.capabilities(), rtaddr}, request, source);
+}
+
 void World::reaches(Unit& unit, Rid rid, Iova iova, Hpa page) const {
     if (unit.core.state == TAKEOVER_DEAD ||
         (failures_.allocation && chances.allocations >= failures_.allocation))
@@ -601,9 +710,7 @@ void World::check(Unit& unit) {
         unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
         judge(unit, interrupt, explored.outcomes);
     }
-    std::ranges::sort(unit.read);
-    const auto rest = std::ranges::unique(unit.read);
-    unit.read.erase(rest.begin(), rest.end());
+    in_order(unit.read);
     for (const auto& [dma, explored] : found)
         judge(unit, *dma, explored.outcomes);
     forgotten(unit);

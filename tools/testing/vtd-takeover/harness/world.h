@@ -73,6 +73,10 @@ class World {
 public:
     explicit World(const Description& description, Failures failures = {});
     ~World();
+    // The crash kernel crashes as well: what it has becomes old, and a further one follows. Its map
+    // of RAM has the first kernel's memory, too, or its own alone, as kexec would make it from what
+    // a crash kernel is told: then tables of the first kernel are not to be believed.
+    void crash_again(bool all_ram);
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
@@ -80,7 +84,9 @@ public:
     static Totals totals;
 
     struct Unit {
-        Unit(const world::Unit& description, Memory& memory);
+        Unit(std::string called, const world::Unit& description, Memory& memory);
+        // A kernel that has not looked at it yet.
+        void begin(bool scalable);
         std::string name;
         takeover_unit core{};
         model::Unit hardware;
@@ -115,7 +121,9 @@ public:
     std::vector<std::unique_ptr<Unit>> units;
     std::vector<::device> devices;
     std::map<std::pair<std::size_t, Rid>, Requester> requesters;
-    bool blocking = false;          // the policy is to adopt nothing
+    bool blocking = false; // the policy is to adopt nothing
+    Hpa core_header = world::core_header;
+    unsigned crashes = 1;
     Schedule* schedule = nullptr;   // if tasks run by turns
     std::vector<std::string> log;   // what the code said
     std::vector<std::string> trace; // what it did, for a violation's report
@@ -130,6 +138,9 @@ public:
 
     // The crash kernel's interrupt table of a unit.
     std::span<u64> interrupt_table(Unit& unit);
+
+    // What tables say, past all caches.
+    Outcome plain(const Unit& unit, u64 rtaddr, const Request& request) const;
 
     // FRESH: what a driver has mapped its device does reach. Not where there is no page for a
     // table, or the unit is dead.
@@ -160,6 +171,8 @@ private:
         std::optional<Outcome> damaged{}; // by the damaged tables, if that differs
         // What the caches hold for it they hold for damaged entries, too: the domain id is theirs.
         bool mixed = false;
+        // Its tables are not in what the crash kernel knows as RAM.
+        bool out_of_sight = false;
     };
 
     // The same of interrupts.
@@ -172,6 +185,9 @@ private:
     };
 
     void track();
+    void outlive(Tracked& dma) const;
+    void relocate(Unit& unit);
+    void own_memory(unsigned n);
     void track_interrupts();
     void judge(const Unit& unit, const TrackedInterrupt& interrupt,
                const std::set<InterruptOutcome>& outcomes) const;

@@ -243,9 +243,7 @@ Explored explore(Moment& moment, const Request& request) {
             } while (source.next());
         }
     } while (source.grown);
-    std::ranges::sort(source.read);
-    const auto rest = std::ranges::unique(source.read);
-    source.read.erase(rest.begin(), rest.end());
+    in_order(source.read);
     explored.read = std::move(source.read);
     explored.marks = std::move(source.marks);
     return explored;

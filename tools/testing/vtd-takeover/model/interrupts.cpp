@@ -216,9 +216,7 @@ ExploredInterrupt explore(InterruptMoment& moment, const InterruptRequest& reque
         before = moment.caches.interrupts.size();
         Remapping(moment, request, found).run();
     } while (moment.caches.interrupts.size() != before);
-    std::ranges::sort(found.read);
-    const auto rest = std::ranges::unique(found.read);
-    found.read.erase(rest.begin(), rest.end());
+    in_order(found.read);
     return found;
 }
 

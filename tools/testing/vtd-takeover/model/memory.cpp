@@ -19,12 +19,23 @@ std::size_t index_in(Hpa base, Hpa at) { return (at.value - base.value) / sizeof
 
 } // namespace
 
+void in_order(std::vector<Hpa>& words) {
+    std::ranges::sort(words);
+    words.erase(std::unique(words.begin(), words.end()), words.end());
+}
+
 void Memory::add(Hpa first, u64 size, Owner owner) {
     ranges_.emplace(first, Range{size, owner, {}});
 }
 
 void Memory::attach(Hpa first, std::span<u64> words, Owner owner) {
     ranges_.emplace(first, Range{words.size_bytes(), owner, words});
+}
+
+void Memory::pass(Hpa first, Owner owner) {
+    const auto found = ranges_.find(first);
+    assert(found != ranges_.end());
+    found->second.owner = owner;
 }
 
 const std::pair<const Hpa, Memory::Range>* Memory::range(Hpa at) const {

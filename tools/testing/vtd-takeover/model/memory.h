@@ -29,12 +29,18 @@ struct HardwareStore {
     auto operator<=>(const HardwareStore&) const = default;
 };
 
+// Words that were looked at: in order, once each.
+void in_order(std::vector<Hpa>& words);
+
 class Memory {
 public:
     // RAM, all zero. Pages are made when they are first written.
     void add(Hpa first, u64 size, Owner owner);
     // RAM whose words lie elsewhere: the memory of code under test.
     void attach(Hpa first, std::span<u64> words, Owner owner);
+
+    // What began there is somebody else's from now on.
+    void pass(Hpa first, Owner owner);
 
     Owner owner(Hpa at) const; // nobody: there is no memory
     u64 load(Hpa at) const;    // as software sees it; zero where there is none

@@ -5,6 +5,7 @@
 #include "world/builder.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cstring>
@@ -53,7 +54,10 @@ Builder::Builder(const Description& description, Memory& memory)
         irta.push_back(interrupts(unit));
         queues.push_back(queue(description.units[unit]));
     }
-    core_header();
+    const std::array ram{std::pair{old_memory, old_memory_size}};
+    write_core_header(memory_, core_header, ram);
+    memory_.flush(old_memory, old_memory_size);
+    memory_.drain();
 }
 
 // 9.9, 9.10
@@ -230,27 +234,31 @@ void Builder::enter(const Device& device, Way& way) {
     }
 }
 
-// The map of the old RAM, as kexec leaves it for the dump.
-void Builder::core_header() {
-    struct {
-        Elf64_Ehdr head;
-        Elf64_Phdr ram;
-    } header{};
-    std::memcpy(header.head.e_ident, ELFMAG, SELFMAG);
-    header.head.e_ident[EI_CLASS] = ELFCLASS64;
-    header.head.e_type = ET_CORE;
-    header.head.e_phoff = sizeof(header.head);
-    header.head.e_phentsize = sizeof(header.ram);
-    header.head.e_phnum = 1;
-    header.ram.p_type = PT_LOAD;
-    header.ram.p_paddr = old_memory.value;
-    header.ram.p_memsz = old_memory_size;
-    u64 words[sizeof(header) / word_size];
-    std::memcpy(words, &header, sizeof(header));
-    for (std::size_t i = 0; i < std::size(words); i++)
-        memory_.store(world::core_header + i * word_size, words[i]);
-    memory_.flush(old_memory, old_memory_size);
-    memory_.drain();
+void write_core_header(Memory& memory, Hpa at, std::span<const std::pair<Hpa, u64>> ram) {
+    Elf64_Ehdr head{};
+    std::memcpy(head.e_ident, ELFMAG, SELFMAG);
+    head.e_ident[EI_CLASS] = ELFCLASS64;
+    head.e_type = ET_CORE;
+    head.e_phoff = sizeof(head);
+    head.e_phentsize = sizeof(Elf64_Phdr);
+    head.e_phnum = static_cast<Elf64_Half>(ram.size());
+    const auto put = [&]<class T>(const T& what) {
+        static_assert(sizeof(what) % word_size == 0);
+        u64 words[sizeof(what) / word_size];
+        std::memcpy(words, &what, sizeof(what));
+        for (const u64 word : words) {
+            memory.store(at, word);
+            at = at + word_size;
+        }
+    };
+    put(head);
+    for (const auto& [start, size] : ram) {
+        Elf64_Phdr part{};
+        part.p_type = PT_LOAD;
+        part.p_paddr = start.value;
+        part.p_memsz = size;
+        put(part);
+    }
 }
 
 void Builder::damage() {

@@ -5,12 +5,16 @@
 
 #pragma once
 
-#include <map>
+#include <span>
+#include <utility>
 
 #include "model/memory.h"
 #include "world/description.h"
 
 namespace vtd::world {
+
+// The map of the RAM of a kernel that died, as kexec leaves it for the dump: starts and sizes.
+void write_core_header(Memory& memory, Hpa at, std::span<const std::pair<Hpa, u64>> ram);
 
 class Builder {
 public:
@@ -41,7 +45,6 @@ private:
     void pasid_entry(Hpa at, const Domain& domain, const Tables& tables);
     Hpa directory(const Device& device, Way& way);
     void enter(const Device& device, Way& way);
-    void core_header();
     u64 interrupts(std::size_t unit);
     Queue queue(const Unit& unit);
 

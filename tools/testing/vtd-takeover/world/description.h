@@ -30,6 +30,10 @@ inline constexpr u64 firmware_reserved = 2 * page_size; // of it, for each devic
 inline constexpr Hpa registers{0xfed90000};             // no memory there
 inline constexpr Hpa crash_memory{0x200000000};
 inline constexpr u64 crash_memory_size = 8 << 20;
+// Of the crash kernel that follows when the n-th has crashed, too; its drivers' buffers behind it.
+inline constexpr u64 crash_memory_distance = 16 << 20;
+constexpr Hpa crash_memory_of(unsigned n) { return crash_memory + n * crash_memory_distance; }
+constexpr Hpa buffers_of(unsigned n) { return crash_memory_of(n) + crash_memory_size; }
 
 // Which tables a domain has.
 enum class Paging { second, first, nested, pass_through };
