@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model inspect mutants docs kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect mutants fuzz docs kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -58,6 +58,9 @@ inspect: ## build vtd-inspect; the last line is its path
 
 mutants: ## break the takeover in every known way; the last line says how often that was noticed
 	@$S/mutants.py
+
+fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of three fuzzers, KEEP=1)
+	@$S/fuzz.py $(call given,FUZZ_SECONDS,--seconds) $(call flag,KEEP,--keep)
 
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit

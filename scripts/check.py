@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the tests: what `make check` and `make check-all` stand for.
 
-Six parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d, KUnit
-in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is in lint.py,
-scripts/tests, tools/testing/vtd-takeover, the kernel's *_test.c and scenarios.toml; here they are
-only started and counted.
+Seven parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d,
+fuzzers, KUnit in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is
+in lint.py, scripts/tests, tools/testing/vtd-takeover, the kernel's *_test.c and scenarios.toml;
+here they are only started and counted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import compare
+import fuzz
 import inspector
 import kernel
 import kunit
@@ -34,7 +35,7 @@ from source import DEFAULT, KNOWN
 from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
-PARTS = ("lint", "scripts", "core", "model", "kunit", "rows")
+PARTS = ("lint", "scripts", "core", "model", "fuzz", "kunit", "rows")
 BOOTING = {"kunit", "rows"}
 # Tests of the core's project that have this label, or another one.
 USERSPACE = {"core", "model"}
@@ -57,6 +58,8 @@ def needed(parts: list[str]) -> None:
              "libcli11-dev", "nlohmann-json3-dev")
     if "model" in parts:
         need("qemu-system-x86_64")
+    if "fuzz" in parts:
+        fuzz.needed()
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")
@@ -240,6 +243,10 @@ def check(parts: list[str], everything: bool) -> int:
         check_scripts(tally)
     if USERSPACE & set(parts):
         check_userspace(tally, USERSPACE & set(parts))
+    if "fuzz" in parts:
+        fuzz.smoke(tally)
+        if everything:
+            fuzz.check(tally)
     if "model" in parts and everything:
         check_mutants(tally)
     if booting:

@@ -131,6 +131,7 @@ PACKAGES = {
     "busybox": "busybox-static",
     "ccache": "ccache",
     "chromium": "chromium",
+    "clang": "clang",
     "clang-format": "clang-format",
     "cmake": "cmake",
     "codespell": "codespell",
@@ -157,6 +158,8 @@ PACKAGES = {
 
 # Packages that bring no program of their own: the file that shows they are there.
 LIBRARIES = {
+    "libclang-rt-14-dev": Path("/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/"
+                               "libclang_rt.fuzzer-x86_64.a"),
     "libelf-dev": Path("/usr/include/libelf.h"),
     "libssl-dev": Path("/usr/include/openssl/opensslv.h"),
     "libfmt-dev": Path("/usr/include/fmt/format.h"),

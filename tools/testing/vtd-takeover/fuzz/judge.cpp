@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// See judge.h.
+
+#include "fuzz/judge.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <elf.h>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "model/interrupts.h"
+#include "model/memory.h"
+#include "model/translation.h"
+
+namespace vtd::fuzz {
+
+namespace {
+
+using model::Hpa;
+using model::Owner;
+
+// The process ends: that is what a fuzzer looks for.
+template <class... Values>
+void must(bool holds, fmt::format_string<Values...> what, Values&&... values) {
+    if (holds)
+        return;
+    fmt::print(stderr, "{}\n", fmt::format(what, std::forward<Values>(values)...));
+    std::abort();
+}
+
+// What has been judged, and how often: told at the end, since a fuzzer that never gets to a table
+// finds no fault in it either.
+class Count {
+public:
+    explicit Count(const char* what) : what_(what) { all().push_back(this); }
+    void operator++(int) { number_++; }
+
+private:
+    static std::vector<const Count*>& all() {
+        static std::vector<const Count*> counts;
+        [[maybe_unused]] static const int told = std::atexit(tell);
+        return counts;
+    }
+    static void tell() {
+        for (const Count* count : all())
+            if (count->number_)
+                fmt::print(stderr, "judged: {} {}\n", count->number_, count->what_);
+    }
+
+    const char* what_;
+    unsigned long number_ = 0;
+};
+
+Count ways_alive("ways alive"), ways_with_pasid("ways alive with a PASID"),
+    ways_dropped("ways dropped"), entries_blocked("entries blocked"),
+    units_blocked("units blocked"), units_deaf("units deaf"), released("devices released"),
+    reserved_reached("pages of firmware reached"), bombs("bombs"), remapped("interrupts alive"),
+    re_encoded("interrupts in the other mode"), posted("interrupts posted"),
+    interrupts_blocked("interrupts blocked"), maps("maps of old RAM"), no_maps("maps refused");
+
+// Which memory was RAM, read off the ELF core header without regard to order or number.
+class Ram {
+public:
+    explicit Ram(Machine& machine) {
+        Elf64_Ehdr head;
+        if (!read(machine, memory.value, head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+            head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_type != ET_CORE ||
+            head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phoff > 1 << 20)
+            return;
+        for (unsigned n = 0; n < head.e_phnum; n++) {
+            Elf64_Phdr part;
+            if (!read(machine, memory.value + head.e_phoff + n * sizeof(part), part)) {
+                parts_.clear();
+                return;
+            }
+            if (part.p_type == PT_LOAD && part.p_memsz &&
+                part.p_paddr + part.p_memsz > part.p_paddr)
+                parts_.emplace_back(part.p_paddr, part.p_paddr + part.p_memsz);
+        }
+    }
+
+    bool known() const { return !parts_.empty(); }
+
+    // All of it is in one part: the code under test has to know. A map of more parts than any
+    // machine has may be cut short.
+    bool surely(u64 at, u64 size) const {
+        const auto end = parts_.begin() + std::min<std::ptrdiff_t>(std::ssize(parts_), 512);
+        return at && at + size > at && std::any_of(parts_.begin(), end, [=](const auto& part) {
+                   return at >= part.first && at + size <= part.second;
+               });
+    }
+
+    // There may be parts side by side.
+    bool maybe(u64 at, u64 size) const {
+        u64 reached = at;
+        for (bool grown = true; grown && reached < at + size;) {
+            grown = false;
+            for (const auto& [start, end] : parts_)
+                if (start <= reached && end > reached) {
+                    reached = end;
+                    grown = true;
+                }
+        }
+        return at + size > at && reached >= at + size;
+    }
+
+    const std::vector<std::pair<u64, u64>>& parts() const { return parts_; }
+
+private:
+    template <class T> static bool read(Machine& machine, u64 at, T& into) {
+        return !machine.read_old(&into, {at}, sizeof(into));
+    }
+
+    std::vector<std::pair<u64, u64>> parts_;
+};
+
+// Memory as hardware sees it: pages of either kernel, by address.
+class View {
+public:
+    void add(u64 at, const u64* words) { pages_[at / page_size] = words; }
+    const u64* word(u64 at) const {
+        const auto found = pages_.find(at / page_size);
+        return found == pages_.end() ? nullptr : found->second + at % page_size / sizeof(u64);
+    }
+    u64 load(u64 at) const {
+        const u64* const here = word(at);
+        return here ? *here : 0;
+    }
+
+private:
+    std::unordered_map<u64, const u64*> pages_;
+};
+
+// What a unit would find in memory now.
+class Source final : public model::Source {
+public:
+    enum class Root { old_legacy, old_scalable, ours };
+    Source(const View& view, Root root) : view_(view), root_(root) {}
+
+    std::optional<u64> word(model::Table table, Hpa at) override {
+        const u64* const here = view_.word(at.value);
+        if (!here)
+            return {};
+        if (table != model::Table::root || root_ == Root::ours)
+            return *here;
+        // Of the old root table reserved bits do not count: the takeover does not go by them.
+        if (root_ == Root::old_legacy && at.value % 16)
+            return 0;
+        return *here & ~model::root::reserved.mask();
+    }
+    void step(model::Table table, Hpa at, std::span<const u64> words) override {
+        steps.push_back({table, at, {words.begin(), words.end()}});
+    }
+
+    struct Step {
+        model::Table table;
+        Hpa at;
+        std::vector<u64> words;
+    };
+    std::vector<Step> steps;
+
+private:
+    const View& view_;
+    Root root_;
+};
+
+struct Way {
+    model::Outcome outcome;
+    std::vector<Source::Step> steps;
+    bool reaches() const { return std::holds_alternative<model::Translation>(outcome); }
+    bool silent() const {
+        const auto* fault = std::get_if<model::Fault>(&outcome);
+        return fault && !fault->recorded;
+    }
+};
+
+class Tables {
+public:
+    explicit Tables(const Image& image) : image_(image) { image.load(machine_); }
+
+    void run() {
+        learn();
+        takeover_policy policy{};
+        const Head& head = image_.head;
+        takeover_judge_unit(&policy, head.cap, head.ecap, machine_.gsts, head.rtaddr);
+        const bool left_on = machine_.gsts & VTD_GSTS_TES;
+        must(policy.found == (left_on && ~(head.cap & head.ecap)), "CLOSED: a unit is overlooked");
+
+        takeover_snapshot(&machine_.unit);
+        takeover_stop_queue(&machine_.unit);
+        must(machine_.waited < 10'000'000, "WARY: {} us of waiting", machine_.waited);
+        if (machine_.unit.state != TAKEOVER_FOUND)
+            return;
+        adopt();
+        if (takeover_install(&machine_.unit)) {
+            must(image_.has(deaf), "ON: a unit that answers is given up");
+            units_deaf++;
+            return;
+        }
+        must(machine_.gsts & VTD_GSTS_TES, "ON: translation is off");
+        if (machine_.unit.blocked)
+            units_blocked++;
+        if (machine_.unit.nr_pasid_pages > 65536)
+            bombs++;
+        compare_words();
+        compare_ways();
+        release();
+    }
+
+private:
+    void learn() {
+        // The first page may hold anything, and say that anything is RAM.
+        if (!image_.has(headless))
+            learnt_ = !takeover_oldmem_learn(memory.value);
+        else
+            takeover_oldmem_learn(0);
+        ram_.emplace(machine_);
+        machine_.on_read = [this](Phys at, std::size_t size) {
+            must(learnt_ ? ram_->maybe(at.value, size) : machine_.old_ram(at, size),
+                 "WARY: {:#x} is read, and is no RAM", at.value);
+        };
+    }
+
+    bool plausible(u64 at, u64 size) const {
+        return learnt_ ? ram_->surely(at, size) : at && machine_.old_ram({at}, size);
+    }
+
+    void adopt() {
+        machine_.reads = 0;
+        takeover_adopt(&machine_.unit, machine_.new_root(),
+                       image_.has(block) ? TAKEOVER_BLOCK : TAKEOVER_ADOPT);
+        // The root table, two tables a bus; of an entry the directory and one table; and what the
+        // takeover allows itself for PASIDs: eight parts of each of 65536 pages.
+        constexpr std::size_t most_reads = 1 + 512 + 2 * 65536 + 8 * 65536;
+        must(machine_.reads <= most_reads, "WARY: {} reads of old memory", machine_.reads);
+        must(machine_.live_tables <= 512 + 4 + 520, "WARY: {} tables", machine_.live_tables);
+        must(machine_.log.size() <= 64, "WARY: {} lines", machine_.log.size());
+        view();
+    }
+
+    void view() {
+        view_ = {};
+        for (unsigned n = 0; n < pages; n++)
+            view_.add(page(n).value, machine_.old_page(page(n)).data());
+        for (const std::span<u64> table : machine_.tables())
+            view_.add(reinterpret_cast<u64>(table.data()), table.data());
+        const u64 shared = takeover_blocked_table() & VTD_ROOT_ADDR;
+        view_.add(shared, reinterpret_cast<u64*>(shared));
+    }
+
+    model::Hardware hardware(bool old) const {
+        return {{.cap = image_.head.cap, .ecap = image_.head.ecap, .host_width = 52},
+                old ? image_.head.rtaddr : machine_.rtaddr};
+    }
+
+    Way way(bool old, const model::Request& request) const {
+        using Root = Source::Root;
+        const Root root = image_.in_scalable_mode() ? Root::old_scalable : Root::old_legacy;
+        Source source(view_, old ? root : Root::ours);
+        model::Outcome outcome = translate(hardware(old), request, source);
+        return {outcome, std::move(source.steps)};
+    }
+
+    std::size_t words() const {
+        return image_.in_scalable_mode() ? model::sm_context::words : model::context::words;
+    }
+
+    // The table with the context entry of a requester, and of its neighbours; or nothing.
+    const u64* contexts(u64 rtaddr, model::Rid first) const {
+        const unsigned half = image_.in_scalable_mode() ? first.devfn() >> 7 : 0;
+        const u64 word = view_.load((rtaddr & model::rtaddr::address.mask()) + first.bus() * 16 +
+                                    half * sizeof(u64));
+        return model::present.in(word) ? view_.word(word & model::root::ctp.mask()) : nullptr;
+    }
+
+    bool reserved(model::Rid rid) const {
+        return std::ranges::any_of(machine_.firmware,
+                                   [=](const auto& range) { return range.rid.value == rid.value; });
+    }
+
+    void compare_words() {
+        const unsigned many = static_cast<unsigned>(VTD_TABLE_WORDS / words());
+        for (u32 first = 0; first < 65536; first += many) {
+            const u64* const ours = contexts(machine_.rtaddr, {static_cast<u16>(first)});
+            const u64* const old = contexts(image_.head.rtaddr, {static_cast<u16>(first)});
+            for (unsigned n = 0; ours && n < many; n++)
+                compare_words({static_cast<u16>(first + n)}, {ours + n * words(), words()},
+                              old ? std::span{old + n * words(), words()} : std::span<const u64>{});
+        }
+    }
+
+    // CLOSED: an entry of ours is the old one, or blocks in silence, or there was none.
+    void compare_words(model::Rid rid, std::span<const u64> ours, std::span<const u64> old) {
+        if (ours.front() & 1) {
+            candidates_.push_back(rid);
+            must(std::ranges::equal(ours, old) || reserved(rid),
+                 "CLOSED: {:#x} has an entry of nobody's", rid.value);
+            must(takeover_holds_rid(&machine_.unit, rid.value), "FRESH: {:#x} is not waited for",
+                 rid.value);
+            return;
+        }
+        must(ours.front() == 0 || ours.front() == VTD_CTX_FPD, "CLOSED: {:#x} has half an entry",
+             rid.value);
+        if (!old.empty() && old.front() & 1) {
+            must(ours.front() == VTD_CTX_FPD, "CLOSED: {:#x} is blocked aloud", rid.value);
+            entries_blocked++;
+            candidates_.push_back(rid);
+        }
+    }
+
+    // Of many requesters some; those that will be released in any case.
+    std::vector<model::Rid> sample() const {
+        constexpr std::size_t most = 32;
+        std::vector<model::Rid> some;
+        const std::size_t step = std::max<std::size_t>(candidates_.size() / most, 1);
+        for (std::size_t n = 0; n < candidates_.size(); n += step)
+            some.push_back(candidates_[n]);
+        for (const u16 rid : image_.head.rids)
+            some.push_back({rid});
+        return some;
+    }
+
+    std::vector<model::Request> requests(model::Rid rid) const {
+        const model::Iova iova{image_.head.iova};
+        std::vector<model::Request> all{{.rid = rid, .iova = iova},
+                                        {.rid = rid, .iova = iova, .access = model::Access::write},
+                                        {.rid = rid, .iova = {0x1000}}};
+        if (image_.in_scalable_mode())
+            all.push_back(
+                {.rid = rid, .iova = iova, .pasid = model::Pasid{image_.head.pasid & 0xfffff}});
+        return all;
+    }
+
+    // May the takeover have kept this way out? It may if something on it is not where tables are.
+    bool excused(const Way& old) const {
+        if (image_.has(block) || image_.head.allocations || image_.head.poisoned)
+            return true;
+        const u64 rtaddr = image_.head.rtaddr;
+        const auto mode =
+            image_.in_scalable_mode() ? model::rtaddr::Ttm::scalable : model::rtaddr::Ttm::legacy;
+        if (model::rtaddr::ttm.in(rtaddr) != static_cast<u64>(mode) ||
+            !plausible(rtaddr & model::rtaddr::address.mask(), page_size))
+            return true;
+        for (const auto& step : old.steps) {
+            if (step.table == model::Table::root) {
+                // Of which half is for the requester to say: both tables have to be good.
+                for (const u64 word : step.words)
+                    if (model::present.in(word) &&
+                        !plausible(word & model::root::ctp.mask(), page_size))
+                        return true;
+            } else if (step.table == model::Table::context && image_.in_scalable_mode()) {
+                const u64 size =
+                    model::sm_context::directory_entries(model::sm_context::pdts.of(step.words)) *
+                    sizeof(u64);
+                if (!plausible(step.words[0] & model::sm_context::pasiddirptr.mask(), size))
+                    return true;
+            } else if (step.table == model::Table::context) {
+                const bool through = model::context::tt.of(step.words) ==
+                                     static_cast<u64>(model::context::Tt::pass_through);
+                if (!through &&
+                    !plausible(step.words[0] & model::context::ssptptr.mask(), page_size))
+                    return true;
+            }
+        }
+        return machine_.unit.nr_pasid_pages > 65536; // a bomb
+    }
+
+    void compare_ways() {
+        for (const model::Rid rid : sample())
+            for (const model::Request& request : requests(rid)) {
+                const Way old = way(true, request), now = way(false, request);
+                if (now.reaches())
+                    same(request, old, now);
+                else if (old.reaches()) {
+                    must(excused(old) && now.silent(),
+                         "ALIVE: {:#x} had {:#x} mapped, and has it no more", rid.value,
+                         request.iova.value);
+                    ways_dropped++;
+                } else
+                    // An empty table is none now, which is another reason, and as loud.
+                    must(now.silent() || !old.silent(), "CLOSED: {:#x} faults aloud now",
+                         rid.value);
+                before_.emplace(request, now.outcome);
+            }
+    }
+
+    void same(const model::Request& request, const Way& old, const Way& now) {
+        const u64 to = std::get<model::Translation>(now.outcome).address.value;
+        if (image_.has(block) || !old.reaches() || old.outcome != now.outcome) {
+            must(reserved(request.rid) && to == (request.iova.value & ~(page_size - 1)) &&
+                     std::ranges::any_of(machine_.firmware,
+                                         [&](const auto& range) {
+                                             return range.rid.value == request.rid.value &&
+                                                    to >= range.start && to <= range.end;
+                                         }),
+                 "CLOSED: {:#x} reaches {:#x}", request.rid.value, to);
+            reserved_reached++;
+            return;
+        }
+        ways_alive++;
+        if (request.pasid)
+            ways_with_pasid++;
+        // TAGS
+        const model::Did did = std::get<model::Translation>(now.outcome).did;
+        if (did.value < vtd_domain_ids(image_.head.cap) && !image_.head.poisoned)
+            must(machine_.reserved.contains({did.value}), "TAGS: {} is free", did.value);
+    }
+
+    // FRESH: who is released reaches nothing, and nobody else notices.
+    void release() {
+        std::vector<device> devices;
+        for (const u16 rid : image_.head.rids)
+            devices.push_back({{rid}});
+        if (image_.has(aliased))
+            devices[0].rids.push_back(image_.head.rids[1]);
+
+        std::set<u16> gone;
+        for (device& dev : devices) {
+            if (takeover_release_device(&machine_.unit, &dev))
+                released++;
+            gone.insert(dev.rids.begin(), dev.rids.end());
+            for (const u16 rid : dev.rids) {
+                must(!takeover_own_table(&machine_.unit, rid) || machine_.allocations,
+                     "FRESH: {:#x} gets no table", rid);
+            }
+            view();
+            for (const auto& [request, outcome] : before_) {
+                const Way now = way(false, request);
+                if (gone.contains(request.rid.value))
+                    must(!now.reaches(), "FRESH: {:#x} still reaches {:#x}", request.rid.value,
+                         request.iova.value);
+                else
+                    must(now.outcome == outcome, "ALIVE: {:#x} notices the release of {:#x}",
+                         request.rid.value, dev.rids.front());
+            }
+        }
+    }
+
+    const Image& image_;
+    Machine machine_;
+    std::optional<Ram> ram_;
+    bool learnt_ = false;
+    View view_;
+    std::vector<model::Rid> candidates_;
+    std::map<model::Request, model::Outcome> before_;
+};
+
+// The interrupt table, each of its entries held against the old one.
+class Interrupts {
+public:
+    explicit Interrupts(const Image& image) : image_(image) {
+        image.load(machine_);
+        for (unsigned n = 0; n < pages; n++) {
+            view_.add(page(n).value, machine_.old_page(page(n)).data());
+            memory_.attach({page(n).value}, machine_.old_page(page(n)), Owner::old_kernel);
+        }
+        std::ranges::fill(table_, 0);
+        memory_.attach({reinterpret_cast<u64>(table_.data())}, table_, Owner::crash_kernel);
+    }
+
+    void run() {
+        if (image_.has(headless) || takeover_oldmem_learn(memory.value))
+            takeover_oldmem_learn(0);
+        takeover_snapshot(&machine_.unit);
+        machine_.reads = 0;
+        const bool adopted =
+            !takeover_adopt_irtes(&machine_.unit, table_.data(), image_.has(x2apic));
+        // A page at a time; of a posted entry its descriptor.
+        must(machine_.reads <= 256 + model::irte::most, "WARY: {} reads", machine_.reads);
+        must(machine_.log.size() <= 32, "WARY: {} lines", machine_.log.size());
+        must(machine_.live_tables == 0, "WARY: a page is lost");
+
+        unsigned compared = 0;
+        for (u32 index = 0; index < model::irte::most; index++)
+            if (words(index, adopted) && compared++ < 64)
+                outcomes(index, adopted);
+    }
+
+private:
+    static constexpr u64 bytes = model::irte::words * sizeof(u64);
+
+    u64 old(u32 index, unsigned word) const {
+        const u64 at =
+            (image_.head.irta & model::irta::address.mask()) + index * bytes + word * sizeof(u64);
+        return index < model::irta::entries(image_.head.irta) ? view_.load(at) : 0;
+    }
+
+    // An entry is as it was but for where it goes, or blocks in silence; nothing comes from
+    // nothing. Tells whether there is anything.
+    bool words(u32 index, bool adopted) {
+        const u64 low = table_[index * model::irte::words];
+        const u64 high = table_[index * model::irte::words + 1];
+        const bool was = model::present.in(old(index, 0));
+        if (!model::present.in(low)) {
+            must(low == 0 || low == model::fault_disable.mask(), "CLOSED: {} has half an entry",
+                 index);
+            must(!high, "CLOSED: {} has half an entry", index);
+            must(low || !was, "CLOSED: {} is blocked aloud", index);
+            return low;
+        }
+        must(adopted && was, "CLOSED: {} has an entry of nobody's", index);
+        must(high == old(index, 1), "WARY: {} takes other interrupts now", index);
+        constexpr u64 may = model::irte::destination.mask() | model::irte::logical.mask() |
+                            model::irte::delivery.mask();
+        must(((low ^ old(index, 0)) & ~may) == 0, "WARY: {} is another entry now", index);
+        must(machine_.reserved_irtes.contains(index), "TAGS: index {} is free", index);
+        return true;
+    }
+
+    std::optional<model::InterruptOutcome> outcome(u64 irta, u32 index, model::Rid rid) {
+        const model::Capabilities can{.cap = image_.head.cap,
+                                      .ecap = image_.head.ecap | 1 << 4, // EIM
+                                      .host_width = 52};
+        model::Caches caches{};
+        model::InterruptMoment moment{
+            .capabilities = can,
+            .modes = {{.remaps = true, .compatible = false}},
+            .tables = {irta},
+            .memory = memory_,
+            .caches = caches,
+        };
+        const auto found =
+            explore(moment, model::InterruptRequest::remappable(rid, {static_cast<u16>(index)}));
+        must(found.outcomes.size() == 1, "the model is not sure");
+        return *found.outcomes.begin();
+    }
+
+    void outcomes(u32 index, bool adopted) {
+        const u64 ours = reinterpret_cast<u64>(table_.data()) |
+                         model::irta::eime.make(image_.has(x2apic)) | model::irta::size.make(15);
+        const model::Rid rid{static_cast<u16>(model::irte::sid.in(old(index, 1)))};
+        const auto before = outcome(image_.head.irta, index, rid);
+        const auto now = outcome(ours, index, rid);
+        const bool old_x2apic = model::irta::eime.in(image_.head.irta);
+
+        if (const auto* to = std::get_if<model::RemappedInterrupt>(&*now)) {
+            const auto* from = std::get_if<model::RemappedInterrupt>(&*before);
+            must(adopted && from, "CLOSED: {} was no interrupt", index);
+            must(to->vector >= 32 && to->vector < machine_.unit.system_vector,
+                 "WARY: {} is vector {:#x}", index, to->vector);
+            must(to->delivery == model::irte::Delivery::fixed ||
+                     to->delivery == model::irte::Delivery::lowest,
+                 "WARY: {} is no plain interrupt", index);
+            if (old_x2apic == image_.has(x2apic))
+                must(*to == *from, "ALIVE: {} is another interrupt", index);
+            else
+                must(processor(*to) == processor(*from) && to->level == from->level,
+                     "ALIVE: {} goes to another processor", index);
+            (old_x2apic == image_.has(x2apic) ? remapped : re_encoded)++;
+        } else if (const auto* to = std::get_if<model::PostedInterrupt>(&*now)) {
+            must(adopted && now == before, "CLOSED: {} was not posted", index);
+            must(machine_.old_ram({to->descriptor.value}, VTD_PID_SIZE) || !image_.has(headless),
+                 "SHIELD: {} is posted to {:#x}", index, to->descriptor.value);
+            posted++;
+        } else {
+            const auto& fault = std::get<model::InterruptFault>(*now);
+            must(!fault.recorded || now == before, "CLOSED: {} is blocked aloud, for {}", index,
+                 text(fault.reason));
+            interrupts_blocked++;
+        }
+    }
+
+    // One, by its physical id; in logical mode of x2APIC the only member of its cluster.
+    static std::optional<u32> processor(const model::RemappedInterrupt& to) {
+        if (!to.logical)
+            return to.destination;
+        const u32 members = to.destination & 0xffff;
+        if (members == 0 || (members & (members - 1)) != 0)
+            return {};
+        return (to.destination >> 16) * 16 + static_cast<u32>(__builtin_ctz(members));
+    }
+
+    const Image& image_;
+    Machine machine_;
+    View view_;
+    model::Memory memory_;
+    alignas(page_size) static inline std::array<u64, model::irte::most * model::irte::words> table_;
+};
+
+} // namespace
+
+void tables(const Image& image) { Tables(image).run(); }
+void interrupts(const Image& image) { Interrupts(image).run(); }
+
+void core_header(const Image& image) {
+    Machine machine;
+    image.load(machine);
+    machine.reads = 0;
+    const bool learnt = !takeover_oldmem_learn(memory.value);
+    must(machine.reads <= 1 + 65535, "WARY: {} reads", machine.reads);
+    const Ram ram(machine);
+    must(learnt == ram.known(), "WARY: {}", learnt ? "a map of nothing" : "a good map is refused");
+    (learnt ? maps : no_maps)++;
+    must(!takeover_oldmem_plausible(0, page_size), "WARY: there is a table at 0");
+
+    std::vector<u64> places{image.head.iova, image.head.firmware, page(1).value};
+    for (const auto& [start, end] : ram.parts())
+        if (places.size() < 256)
+            for (const u64 at : {start, end})
+                places.insert(places.end(), {at, at - 1, at + 1, at - page_size, at + page_size});
+    for (const u64 at : places)
+        for (const u64 size : {u64{1}, u64{8}, page_size, 32 * page_size}) {
+            const bool found = takeover_oldmem_plausible(at, size);
+            if (!learnt)
+                must(found == (at && machine.old_ram({at}, size)), "WARY: no map, and {:#x}", at);
+            else if (found)
+                must(ram.maybe(at, size), "WARY: {:#x} is no RAM", at);
+            else
+                must(!ram.surely(at, size), "ALIVE: {:#x} is RAM", at);
+        }
+}
+
+} // namespace vtd::fuzz
