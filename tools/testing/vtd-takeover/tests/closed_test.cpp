@@ -139,14 +139,19 @@ TEST_P(Closed, LeavesToTheUnitWhatTheUnitFaults) {
         EXPECT_EQ(machine.unit.nr_dropped, 0U);
         EXPECT_EQ(lines(std::string("00:01.0: entry kept, the unit will fault it: ") + flaw.what),
                   1U);
+        ASSERT_EQ(takeover_install(&machine.unit), 0);
+        EXPECT_EQ(lines("1 of these entries will be faulted by the unit"), 1U);
     }
 }
 
 TEST_P(Closed, FaultsNothingInAHealthyMachine) {
     machine.unit.ecap = ~0ULL;
-    adopt();
+    if (scalable())
+        old(nic)[0] |= 1 << 3 | 1 << 4; // PASIDE, PRE
+    adopt_and_install();
     EXPECT_EQ(machine.unit.nr_flawed, 0U);
     EXPECT_EQ(lines("entry"), 0U);
+    EXPECT_EQ(lines("entries will be faulted"), 0U);
 }
 
 TEST_P(Closed, DeviceTlbsWithoutSupportAreAFlaw) {

@@ -31,6 +31,16 @@ TEST_P(Core, AdoptsEveryPresentEntryAndNoOther) {
     EXPECT_EQ(ours(Rid::of(0, 2, 0))[0], 0U);
 }
 
+TEST_P(Core, HasNoTableForABusWithoutEntries) {
+    std::ranges::fill(machine.old_page(table_of_bus_3), 0);
+    adopt();
+    EXPECT_EQ(machine.unit.root[2 * 3], 0U);
+    EXPECT_EQ(held(), (std::set{nic, disk}));
+    EXPECT_EQ(machine.unit.nr_buses, 1U);
+    EXPECT_EQ(machine.unit.nr_tables_dropped, 0U);
+    EXPECT_EQ(machine.live_tables, scalable() ? 2U : 1U);
+}
+
 TEST_P(Core, ReservesTheIdsOfLegacyEntries) {
     adopt();
     EXPECT_EQ(machine.reserved, scalable() ? std::set<Did>{} : (std::set{shared, single}));
@@ -102,6 +112,73 @@ TEST_P(PasidIds, AreNotSoughtOutsideOfOldRam) {
     expect({});
 }
 
+// With PASIDs a device may use every entry of its directory.
+class PasidDirectory : public PasidIds {
+protected:
+    PasidDirectory() { use(0); }
+
+    // 2^(pdts + 7) entries.
+    void use(u64 pdts) { old(nic)[0] = directory.value | pdts << 9 | 1 << 3 | 1; }
+
+    // All of the directory leads to one table.
+    void repeat(Phys at, unsigned entries) {
+        for (unsigned i = 0; i < entries; i++)
+            machine.old_page({at.value + i / 512 * 4096})[i % 512] = tables[0].value | 1;
+    }
+};
+
+TEST_P(PasidDirectory, HasTheIdsOfAllItsTables) {
+    give(0, 63, 0x23);
+    give(1, 0, 0x24);
+    expect({{0x21}, {0x22}, {0x23}, {0x24}});
+    EXPECT_EQ(machine.unit.nr_pasid_tables, 0U); // started again
+    adopt();
+    EXPECT_EQ(machine.unit.nr_pasid_tables, 2U);
+}
+
+TEST_P(PasidDirectory, LosesThePartsThatCannotBeRead) {
+    use(3); // two pages
+    machine.old_page({directory.value + 4096})[511] = tables[1].value | 1;
+    machine.poisoned.insert(directory);
+    give(1, 63, 0x25);
+    expect({{0x22}, {0x25}});
+}
+
+// WARY: so many tables are one that is named again and again.
+TEST_P(PasidDirectory, HasNoMoreTablesThanCanBeTrue) {
+    constexpr Phys large{0x10900000};
+    old(nic)[0] = large.value | 6 << 9 | 1 << 3 | 1; // 8192 entries
+    repeat(large, 4096);
+    adopt();
+    EXPECT_EQ(machine.unit.nr_pasid_tables, 4096U);
+    EXPECT_EQ(machine.unit.nr_dropped, 0U);
+
+    start_again();
+    repeat(large, 4097);
+    adopt();
+    EXPECT_EQ(ours(nic)[0], 2U); // not present, silent
+    EXPECT_TRUE(takeover_holds_rid(&machine.unit, nic.value));
+    EXPECT_EQ(machine.unit.nr_dropped, 1U);
+    EXPECT_EQ(lines("dmar0: 00:01.0: entry dropped: too many PASID tables (-7)"), 1U);
+    // The others use no PASIDs.
+    for (const Rid rid : {disk, sound, bridge_alias})
+        EXPECT_TRUE(same(ours(rid), old(rid)));
+}
+
+TEST_P(PasidDirectory, IsDroppedWithoutAWordAfterAFew) {
+    constexpr Phys large{0x10900000};
+    repeat(large, 4097);
+    for (unsigned n = 0; n < TAKEOVER_REPORTS_MAX; n++)
+        old(Rid::of(0, 0, static_cast<u8>(n)))[0] = 0xfee00000 | 1;
+    old(disk)[0] = large.value | 6 << 9 | 1 << 3 | 1;
+    adopt();
+    EXPECT_EQ(machine.unit.nr_dropped, TAKEOVER_REPORTS_MAX + 1U);
+    EXPECT_EQ(lines("is not in old RAM"), std::size_t{TAKEOVER_REPORTS_MAX});
+    EXPECT_EQ(lines("too many PASID tables"), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scalable, PasidDirectory, testing::Values(Mode::Scalable),
+                         [](const auto&) { return "Scalable"; });
 INSTANTIATE_TEST_SUITE_P(Scalable, PasidIds, testing::Values(Mode::Scalable),
                          [](const auto&) { return "Scalable"; });
 
@@ -205,8 +282,25 @@ TEST_P(Core, ReleasesNothingFromAUnitThatWasNotTakenOver) {
         machine.unit.state = state;
         EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
         EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+        EXPECT_EQ(takeover_own_table(&machine.unit, nic.value), 0);
         EXPECT_TRUE(machine.events.empty());
     }
+}
+
+// What the driver wrote since is the driver's, and so is what its device knows of it.
+TEST_P(Core, LeavesADriversEntryAlone) {
+    adopt_and_install();
+    device dev{{nic.value}};
+    ASSERT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
+    u64* entry = takeover_context_entry(&machine.unit, nic.value);
+    entry[1] = 0x702;
+    entry[0] = 0x5001;
+
+    machine.events.clear();
+    EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_TRUE(machine.events.empty());
+    EXPECT_EQ(entry[0], 0x5001U);
 }
 
 TEST_P(Core, ReleasesEveryRequesterIdOfADevice) {
@@ -274,10 +368,49 @@ TEST(OldMemory, WithoutAHeaderTheKernelIsAsked) {
 TEST(OldMemory, AHeaderThatIsNoCoreTellsNothing) {
     Machine machine;
     const std::array ranges{std::pair{Phys{0x100000}, u64{0x1000}}};
+    const auto with = [&](const auto& change) {
+        machine.write_elfcorehdr(header, ranges);
+        change(*reinterpret_cast<elf64_hdr*>(machine.old_page(header).data()));
+        const int ret = takeover_oldmem_learn(header.value);
+        EXPECT_EQ(takeover_oldmem_plausible(0x100000, 4096), !ret);
+        return ret;
+    };
+    EXPECT_EQ(with([](elf64_hdr&) {}), 0);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_ident[1] = 'e'; }), -EINVAL);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_ident[EI_CLASS] = ELFCLASS64 - 1; }), -EINVAL);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_type = ET_EXEC; }), -EINVAL);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_phentsize--; }), -EINVAL);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_phoff = (1 << 20) + 1; }), -EINVAL);
+    EXPECT_EQ(with([](elf64_hdr& ehdr) { ehdr.e_phnum = 0; }), -EINVAL);
+}
+
+// The header of a dump begins with the processors' notes.
+TEST(OldMemory, IsInProgramHeadersThatAreLoaded) {
+    Machine machine;
+    const std::array ranges{std::pair{Phys{0x100000}, u64{0x1000}},
+                            std::pair{Phys{0x200000}, u64{0x1000}}};
     machine.write_elfcorehdr(header, ranges);
-    reinterpret_cast<elf64_hdr*>(machine.old_page(header).data())->e_type = ET_EXEC;
-    EXPECT_EQ(takeover_oldmem_learn(header.value), -EINVAL);
+    auto* ehdr = reinterpret_cast<elf64_hdr*>(machine.old_page(header).data());
+    reinterpret_cast<elf64_phdr*>(ehdr + 1)->p_type = PT_NOTE;
+    EXPECT_EQ(takeover_oldmem_learn(header.value), 0);
     EXPECT_FALSE(takeover_oldmem_plausible(0x100000, 4096));
+    EXPECT_TRUE(takeover_oldmem_plausible(0x200000, 4096));
+    EXPECT_TRUE(machine.log.empty());
+}
+
+TEST(OldMemory, ComesInAnyOrder) {
+    Machine machine;
+    // The third is before the second, and joins it from below.
+    const std::array ranges{
+        std::pair{Phys{0x500000}, u64{0x1000}}, std::pair{Phys{0x300000}, u64{0x1000}},
+        std::pair{Phys{0x2ff000}, u64{0x1000}}, std::pair{Phys{0x2ff000}, u64{0x800}}};
+    machine.write_elfcorehdr(header, ranges);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_TRUE(takeover_oldmem_plausible(0x500000, 4096));
+    EXPECT_TRUE(takeover_oldmem_plausible(0x2ff800, 4096));
+    EXPECT_FALSE(takeover_oldmem_plausible(0x301000, 4096));
+    EXPECT_FALSE(takeover_oldmem_plausible(0x400000, 4096));
+    EXPECT_FALSE(takeover_oldmem_plausible(0x2fe000, 4096));
 }
 
 TEST(OldMemory, AHeaderThatBreaksOffTellsNothing) {
@@ -313,14 +446,15 @@ TEST(OldMemory, HoldsAsManyRangesAsItSays) {
     EXPECT_NE(machine.log.at(0).find("88 memory ranges"), std::string::npos);
 }
 
-TEST(OldMemory, PassesOverARangeThatWraps) {
+TEST(OldMemory, PassesOverARangeThatWrapsOrIsEmpty) {
     Machine machine;
-    const std::array ranges{std::pair{Phys{0x1000}, ~u64{0}},
+    const std::array ranges{std::pair{Phys{0x1000}, ~u64{0}}, std::pair{Phys{0x90000}, u64{0}},
                             std::pair{Phys{0x100000}, u64{0x1000}}};
     machine.write_elfcorehdr(header, ranges);
     EXPECT_EQ(takeover_oldmem_learn(header.value), 0);
     EXPECT_TRUE(takeover_oldmem_plausible(0x100000, 4096));
     EXPECT_FALSE(takeover_oldmem_plausible(0x50000, 4096));
+    EXPECT_NE(machine.log.at(0).find("2 memory ranges"), std::string::npos);
 }
 
 // The policy.
@@ -337,6 +471,11 @@ TEST(Policy, FollowsTheUnitsThatTranslate) {
     takeover_judge_unit(&policy, 2, 0, on, 0);
     EXPECT_TRUE(policy.found);
     EXPECT_FALSE(policy.scalable);
+
+    // A unit answers as long as one of its registers says so.
+    policy = {};
+    takeover_judge_unit(&policy, ~0ULL, 0, on, 0);
+    EXPECT_TRUE(policy.found);
 
     takeover_judge_unit(&policy, 2, 0, on, scalable);
     takeover_judge_unit(&policy, 2, 0, on, 0);

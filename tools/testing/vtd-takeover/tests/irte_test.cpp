@@ -327,6 +327,11 @@ TEST_F(Posted, KeepsAGoodOne) {
     EXPECT_EQ(machine.unit.nr_irtes_reserved, 1U);
 }
 
+TEST_F(Posted, AreNotAllThatAUnitHasThatPosts) {
+    EXPECT_TRUE(kept({plain | xapic(1), source(3)}));
+    EXPECT_TRUE(dropped({plain | delivery(2) | xapic(1), source(3)}));
+}
+
 TEST_F(Posted, CountsReservedBits) {
     for (const unsigned bit : {2, 3, 4, 5, 6, 7, 12, 13, 24, 31, 37, 64 + 20, 64 + 31}) {
         SCOPED_TRACE(bit);
