@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model inspect mutants fuzz docs kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect mutants coverage fuzz docs kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -61,6 +61,9 @@ mutants: ## break the takeover in every known way; the last line says how often 
 
 fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of three fuzzers, KEEP=1)
 	@$S/fuzz.py $(call given,FUZZ_SECONDS,--seconds) $(call flag,KEEP,--keep)
+
+coverage: ## count which lines and branches the tests execute; what is missing has to be explained
+	@$S/gcov.py
 
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit

@@ -141,6 +141,7 @@ PACKAGES = {
     "flex": "flex",
     "g++": "g++",
     "gcc": "gcc",
+    "gcovr": "gcovr",
     "git": "git",
     "kexec": "kexec-tools",
     "make": "make",

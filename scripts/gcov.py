@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which lines and branches of the takeover's code its tests execute, and of the model's.
+
+The takeover's: all files but glue.c and the KUnit tests, which are no userspace code, by core_test.
+That is the quick and literal one, so what it executes it also asserts something about. The model's:
+by model_test. The tests of the world are left out: they take minutes, need a watch that counters
+would set off, and execute nothing of the takeover that core_test does not.
+
+GCC counts, without optimizing: a line that has code, and each way out of a condition, so that
+`a || b' has four branches. Conditions that macros make count like any others. In C++ the ways out
+of a call that throws are not counted: they are the compiler's; C has none. Marks in the code that
+would exclude lines are not obeyed.
+
+What is not executed has to be explained in uncovered.toml. The model's figures are printed, and
+judged by nobody.
+
+Not called coverage.py: that is the name of a Python module, which pytest may load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common import OUT, TOP, die, main, need, read_json, run, step
+
+PROJECT = TOP / "tools/testing/vtd-takeover"
+TAKEOVER = TOP / "drivers/iommu/intel/takeover"
+MODEL = PROJECT / "model"
+EXPLAINED = PROJECT / "uncovered.toml"
+BUILD = OUT / "coverage"
+TESTS = ("core_test", "model_test")
+# Percent, of the takeover.
+LEAST_LINES = 95
+LEAST_BRANCHES = 90
+KEYS = ("file", "function", "line", "why")
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A line that is not executed, or not in every way."""
+
+    file: str
+    function: str
+    line: str  # its text
+    branches: int = 0  # that are never taken; 0: the line never runs
+
+    def __str__(self) -> str:
+        what = f"{self.branches} of its branches never taken" if self.branches else "never runs"
+        return f"{self.file}, {self.function}(): {what}: {self.line}"
+
+
+@dataclass
+class File:
+    """The figures of a file, or of several."""
+
+    name: str
+    lines: int = 0
+    run: int = 0
+    branches: int = 0
+    taken: int = 0
+    holes: list[Hole] = field(default_factory=list)
+
+    def row(self) -> str:
+        """Return a row of the table."""
+        return (f"{self.name:18} {self.run:4} of {self.lines:4} lines"
+                f" {percent(self.run, self.lines)} {self.taken:5} of {self.branches:4} branches"
+                f" {percent(self.taken, self.branches)}")
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share; all but one is never 100."""
+    tenths = part * 1000 // whole if whole else 1000
+    return f"{tenths // 10:3}.{tenths % 10} %"
+
+
+def total(name: str, files: Iterable[File]) -> File:
+    """Add files up."""
+    files = list(files)
+    return File(name, sum(f.lines for f in files), sum(f.run for f in files),
+                sum(f.branches for f in files), sum(f.taken for f in files),
+                [hole for f in files for hole in f.holes])
+
+
+def read_file(data: dict[str, Any], text: Sequence[str]) -> File:
+    """Read what gcovr says of a file of this text."""
+    file = File(Path(data["file"]).name)
+    functions = sorted((f["lineno"], f["name"]) for f in data["functions"])
+    for line in data["lines"]:
+        if line["gcovr/noncode"]:
+            continue
+        counts = [branch["count"] for branch in line["branches"]]
+        file.lines += 1
+        file.run += line["count"] > 0
+        file.branches += len(counts)
+        file.taken += sum(count > 0 for count in counts)
+        untaken = counts.count(0)
+        if line["count"] and not untaken:
+            continue
+        number = line["line_number"]
+        inside = [name for first, name in functions if first <= number]
+        file.holes.append(Hole(file.name, inside[-1] if inside else "?", text[number - 1].strip(),
+                               untaken if line["count"] else 0))
+    return file
+
+
+def explanations(path: Path) -> Counter[Hole]:
+    """Read which holes are explained; several lines may read alike."""
+    found: Counter[Hole] = Counter()
+    for entry in tomllib.loads(path.read_text()).get("hole", []):
+        branches = entry.get("branches", 0)
+        if (set(entry) - {"branches"} != set(KEYS) or not isinstance(branches, int)
+                or not all(isinstance(entry[k], str) and entry[k] for k in KEYS)):
+            die(f"{path.name}: an entry needs {', '.join(KEYS)}, perhaps branches: {entry}")
+        found[Hole(entry["file"], entry["function"], entry["line"], branches)] += 1
+    return found
+
+
+def judge(takeover: Sequence[File], expected: Iterable[str], explained: Counter[Hole]) -> list[str]:
+    """Return what is wrong: too little, or not explained, or explained and not so."""
+    every = total("", takeover)
+    holes = Counter(every.holes)
+    problems = [f"{name}: no test executes any of it, or it is not built"
+                for name in sorted(set(expected) - {f.name for f in takeover})]
+    if every.run * 100 < LEAST_LINES * every.lines or not every.lines:
+        problems.append(f"lines: {percent(every.run, every.lines).strip()} are less than "
+                        f"{LEAST_LINES} %")
+    if every.taken * 100 < LEAST_BRANCHES * every.branches:
+        problems.append(f"branches: {percent(every.taken, every.branches).strip()} are less than "
+                        f"{LEAST_BRANCHES} %")
+    problems += [f"not explained: {hole}" for hole in (holes - explained).elements()]
+    problems += [f"explained, and not so: {hole}" for hole in (explained - holes).elements()]
+    return problems
+
+
+def needed() -> None:
+    """Ask for every program that is called."""
+    need("cmake", "ninja", "g++", "gcovr", "spatch", "libgtest-dev", "libfmt-dev",
+         "librapidcheck-dev", "libcli11-dev", "nlohmann-json3-dev")
+
+
+def execute() -> list[dict[str, Any]]:
+    """Build the tests, run them, and return what gcovr says of each file."""
+    with step("building the tests with counters"):
+        run(["cmake", "-S", PROJECT, "-B", BUILD, "-G", "Ninja", "-DCOVERAGE=ON"])
+        done = run(["cmake", "--build", BUILD, "--target", *TESTS], check=False)
+        if done.returncode:
+            errors = [s for s in done.stdout.splitlines() if "FAILED" in s or "error" in s]
+            die("\n".join(errors) or done.stdout[-2000:])
+    # Counters of before, also of the build, which asks a program for its tests.
+    for counters in BUILD.rglob("*.gcda"):
+        counters.unlink()
+    for test in TESTS:
+        done = run([BUILD / test, "--gtest_brief=1"], check=False)
+        if done.returncode:
+            die(f"{test} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-2000:]}")
+    report = BUILD / "gcovr.json"
+    with step("counting"):
+        run(["gcovr", "--root", TOP, "--object-directory", BUILD, BUILD, "-j",
+             str(os.cpu_count() or 1), "--no-markers", "--exclude-throw-branches",
+             "--filter", f"{TAKEOVER}/", "--filter", f"{MODEL}/", "--json", report])
+    files: list[dict[str, Any]] = read_json(report)["files"]
+    return files
+
+
+def check() -> tuple[list[File], list[File], list[str]]:
+    """Build and run; return the takeover's files, the model's, and what is wrong."""
+    needed()
+    takeover: list[File] = []
+    model: list[File] = []
+    for data in execute():
+        path = TOP / data["file"]
+        if not path.exists():
+            continue  # it was there when the folder was built before
+        (takeover if path.parent == TAKEOVER else model).append(
+            read_file(data, path.read_text().splitlines()))
+    expected = {path.name for path in TAKEOVER.glob("*.c")
+                if path.name not in ("glue.c", "kunit.c") and not path.name.endswith("_test.c")}
+    return takeover, model, judge(takeover, expected, explanations(EXPLAINED))
+
+
+def summary(takeover: Iterable[File], model: Iterable[File]) -> str:
+    """Return the figures in one line."""
+    parts = []
+    for what, files in (("takeover", takeover), ("model", model)):
+        f = total("", files)
+        parts.append(f"{what}: {f.run} of {f.lines} lines ({percent(f.run, f.lines).strip()}), "
+                     f"{f.taken} of {f.branches} branches ({percent(f.taken, f.branches).strip()})")
+    return "; ".join(parts)
+
+
+def command() -> int:
+    """Entry point of `make coverage`."""
+    argparse.ArgumentParser(description="Count what the tests execute.").parse_args()
+    takeover, model, problems = check()
+    for what, files in (("takeover", takeover), ("model", model)):
+        for file in sorted(files, key=lambda f: f.name):
+            print(file.row())
+        print(total(f"the {what}", files).row() + "\n")
+    for problem in problems:
+        print(problem)
+    print(summary(takeover, model))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    main(command)
