@@ -22,6 +22,7 @@ from pathlib import Path
 
 import compare
 import fuzz
+import gcov
 import inspector
 import kernel
 import kunit
@@ -56,6 +57,8 @@ def needed(parts: list[str]) -> None:
     if USERSPACE & set(parts):
         need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev",
              "libcli11-dev", "nlohmann-json3-dev")
+    if USERSPACE <= set(parts):
+        gcov.needed()
     if "model" in parts:
         need("qemu-system-x86_64")
     if "fuzz" in parts:
@@ -211,6 +214,17 @@ def check_mutants(tally: Tally) -> None:
         tally.add("mutants: run", str(failure))
 
 
+def check_coverage(tally: Tally) -> None:
+    """Count what the tests execute of the takeover; tell what they do of the model."""
+    try:
+        takeover, model, problems = gcov.check()
+    except Failure as failure:
+        tally.add("coverage: run", str(failure))
+        return
+    print(gcov.summary(takeover, model), flush=True)
+    tally.add("coverage: enough, and the rest is explained", "\n".join(problems))
+
+
 class Build(threading.Thread):
     """Builds a kernel beside the other parts: their pieces that use one CPU leave it the other."""
 
@@ -243,6 +257,8 @@ def check(parts: list[str], everything: bool) -> int:
         check_scripts(tally)
     if USERSPACE & set(parts):
         check_userspace(tally, USERSPACE & set(parts))
+    if USERSPACE <= set(parts):
+        check_coverage(tally)
     if "fuzz" in parts:
         fuzz.smoke(tally)
         if everything:
