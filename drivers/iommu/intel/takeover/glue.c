@@ -739,16 +739,15 @@ void intel_takeover_release(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
-	bool held = intel_takeover_holds_device(dev);
 	unsigned int released;
 
 	if (!iommu->takeover)
 		return;
 
-	if (held && dev_is_pci(dev)) {
+	if (dev_is_pci(dev)) {
 		struct device *real = &pci_real_dma_dev(to_pci_dev(dev))->dev;
 
-		if (real != dev) {
+		if (real != dev && intel_takeover_holds_device(dev)) {
 			release_real_dma_dev(real);
 			return;
 		}
@@ -757,7 +756,7 @@ void intel_takeover_release(struct device *dev)
 	spin_lock(&iommu->lock);
 	released = takeover_release_device(iommu->takeover, dev);
 	spin_unlock(&iommu->lock);
-	if (!held)
+	if (!released)
 		return;
 	dev_info(dev, "released, %u requester ids\n", released);
 #if TAKEOVER_KERNEL >= 60900
