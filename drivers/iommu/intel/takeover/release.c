@@ -73,7 +73,6 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
 	u16 did = FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1]));
-	unsigned int w;
 
 	WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
 	vtd_flush_lines(entry, words * sizeof(*entry));
@@ -82,8 +81,12 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 	forget_entry(unit, rid, did);
 	vtd_inv_devtlb(unit, dev, rid);
 
-	for (w = 0; w < words; w++)
-		WRITE_ONCE(entry[w], 0);
+	WRITE_ONCE(entry[0], 0);
+	WRITE_ONCE(entry[1], 0);
+	if (words == VTD_SM_CTX_WORDS) {
+		WRITE_ONCE(entry[2], 0);
+		WRITE_ONCE(entry[3], 0);
+	}
 	vtd_flush_lines(entry, words * sizeof(*entry));
 
 	clear_bit(rid, unit->adopted);
