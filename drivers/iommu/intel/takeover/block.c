@@ -299,6 +299,7 @@ static int map_reserved(struct takeover_unit *unit, u16 rid, u64 start, u64 end)
 			return ret;
 		set_bit(rid, unit->adopted);
 		set_bit(rid, unit->confined);
+		unit->nr_confined++;
 	} else {
 		map.top = earlier_table(unit, entry);
 	}
@@ -350,7 +351,7 @@ void takeover_admit_reserved(struct takeover_unit *unit)
 	unsigned int rid;
 	u64 *entry;
 
-	if (bitmap_empty(unit->confined, TAKEOVER_RIDS))
+	if (!unit->nr_confined)
 		return;
 
 	vtd_flush_write_buffer(unit);

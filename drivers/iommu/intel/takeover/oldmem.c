@@ -111,6 +111,39 @@ int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
 }
 
 /**
+ * takeover_oldmem_span - may this be a table in the old kernel's RAM?
+ * @addr: physical address that an old table holds
+ * @size: bytes that would be read there
+ * @span: where to put addresses of which the same is true, @addr among them;
+ *	  undefined if it is not
+ *
+ * Return: true if all of it lies in one range of the old RAM.
+ */
+bool takeover_oldmem_span(phys_addr_t addr, size_t size,
+			  struct takeover_span *span)
+{
+	unsigned int i;
+	u64 end;
+
+	if (!addr || check_add_overflow((u64)addr, (u64)size, &end))
+		return false;
+	if (!nr_oldmem) {
+		span->first = addr;
+		span->last = addr;
+		return vtd_may_be_old_ram(addr, size);
+	}
+
+	for (i = 0; i < nr_oldmem; i++) {
+		if (addr >= oldmem[i].start && end <= oldmem[i].end) {
+			span->first = max(oldmem[i].start, 1ULL);
+			span->last = oldmem[i].end - size;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
  * takeover_oldmem_plausible - may this be a table in the old kernel's RAM?
  * @addr: physical address that an old table holds
  * @size: bytes that would be read there
@@ -119,16 +152,7 @@ int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
  */
 bool takeover_oldmem_plausible(phys_addr_t addr, size_t size)
 {
-	unsigned int i;
-	u64 end;
+	struct takeover_span span;
 
-	if (!addr || check_add_overflow((u64)addr, (u64)size, &end))
-		return false;
-	if (!nr_oldmem)
-		return vtd_may_be_old_ram(addr, size);
-
-	for (i = 0; i < nr_oldmem; i++)
-		if (addr >= oldmem[i].start && end <= oldmem[i].end)
-			return true;
-	return false;
+	return takeover_oldmem_span(addr, size, &span);
 }

@@ -50,7 +50,7 @@ static unsigned int entries_per_table(const struct takeover_unit *unit)
  */
 u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid)
 {
-	unsigned int half = (rid & 0xff) / entries_per_table(unit);
+	unsigned int half = (rid & 0xff) >= entries_per_table(unit);
 
 	return &unit->root[VTD_RID_BUS(rid) * VTD_ROOT_WORDS + half];
 }
@@ -71,7 +71,8 @@ u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid)
 		return NULL;
 
 	table = phys_to_virt(word & VTD_ROOT_ADDR);
-	return table + (rid & 0xff) % entries_per_table(unit) *
+	/* A power of two, and at most 256. */
+	return table + (rid & (entries_per_table(unit) - 1)) *
 	       takeover_entry_words(unit);
 }
 
@@ -81,9 +82,12 @@ static bool may_report(struct takeover_unit *unit)
 	return unit->nr_reports++ < TAKEOVER_REPORTS_MAX;
 }
 
-/* Where an entry leads: the table behind it may be read by the unit. */
+/*
+ * Where an entry leads: the table behind it may be read by the unit. @span is
+ * where else entries of its kind may lead.
+ */
 static bool leads_to_old_ram(struct takeover_unit *unit, const u64 *entry,
-			     u16 rid)
+			     u16 rid, struct takeover_span *span)
 {
 	phys_addr_t addr = entry[0] & VTD_CTX_SSPTPTR;
 	const char *what = "page table";
@@ -95,10 +99,11 @@ static bool leads_to_old_ram(struct takeover_unit *unit, const u64 *entry,
 		size = vtd_pasid_directory_size(entry[0]);
 	}
 
+	*span = (struct takeover_span){ .last = ~0ULL };
 	if (!unit->scalable &&
 	    FIELD_GET(VTD_CTX_TT, entry[0]) == VTD_TT_PASS_THROUGH)
 		return true;
-	if (takeover_oldmem_plausible(addr, size))
+	if (takeover_oldmem_span(addr, size, span))
 		return true;
 	if (may_report(unit))
 		pr_warn("%s: %02x:%02x.%x: entry dropped: %s at %#llx is not in old RAM\n",
@@ -142,13 +147,9 @@ static const char *flaw_scalable(const struct takeover_unit *unit,
  * Only told, since it tells of damage: the unit will abort DMA of a device
  * that worked until the crash.
  */
-static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid)
+static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid,
+			const char *flaw)
 {
-	const char *flaw = unit->scalable ? flaw_scalable(unit, entry) :
-					    flaw_legacy(unit, entry);
-
-	if (!flaw)
-		return;
 	unit->nr_flawed++;
 	if (may_report(unit))
 		pr_warn("%s: %02x:%02x.%x: entry kept, the unit will fault it: %s, %#llx %#llx\n",
@@ -169,73 +170,165 @@ void takeover_reserve_did(struct takeover_unit *unit, unsigned int did)
 		vtd_reserve_did(unit, did);
 }
 
+static noinline void report_pasids(struct takeover_unit *unit, u16 rid, int ret)
+{
+	if (may_report(unit))
+		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASIDs to read (%d)\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), ret);
+}
+
+static bool pasids_are_known(struct takeover_unit *unit, const u64 *entry,
+			     u16 rid)
+{
+	int ret = takeover_reserve_pasids(unit, entry);
+
+	if (ret)
+		report_pasids(unit, rid, ret);
+	return !ret;
+}
+
 /* Reserves the ids of an entry; scalable mode has them in the PASID entries. */
 static bool ids_are_known(struct takeover_unit *unit, const u64 *entry, u16 rid)
 {
-	int ret;
-
 	if (!unit->scalable) {
 		takeover_reserve_did(unit, FIELD_GET(VTD_CTX_DID, entry[1]));
 		return true;
 	}
+	return pasids_are_known(unit, entry, rid);
+}
 
-	ret = takeover_reserve_pasids(unit, entry);
-	if (ret && may_report(unit))
-		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASIDs to read (%d)\n",
-			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
-			VTD_RID_FUNCTION(rid), ret);
-	return !ret;
+/* With or without a device-TLB, pass-through or not, with PASIDs or not. */
+static unsigned int kind_of(const u64 *entry)
+{
+	return FIELD_GET(TAKEOVER_KIND, entry[0]);
+}
+
+/*
+ * A kernel fills in the entries of a kind alike: most differ from the last good
+ * one in domain id and address only, and lead to the same range of old RAM. What
+ * was said of that one is then true of them. See struct takeover_good.
+ */
+static bool is_as_good(const struct takeover_unit *unit, const u64 *entry,
+		       unsigned int words)
+{
+	const struct takeover_good *good = &unit->good[kind_of(entry)];
+	u64 distance = entry[0] - good->first;
+
+	if ((distance & ~VTD_CTX_SSPTPTR) || distance >= good->size ||
+	    ((entry[1] ^ good->word_1) & good->mask_1))
+		return false;
+	return words == VTD_CTX_WORDS || !(entry[2] | entry[3]);
+}
+
+/*
+ * Tables lie at multiples of their size; @span may begin and end anywhere. Of
+ * the domain id those bits may differ that the unit implements.
+ */
+static void keep_good(struct takeover_unit *unit, const u64 *entry,
+		      const struct takeover_span *span)
+{
+	struct takeover_good *good = &unit->good[kind_of(entry)];
+	u64 first = (span->first + VTD_TABLE_SIZE - 1) & VTD_CTX_SSPTPTR;
+	u64 ids = vtd_domain_ids(unit->cap) - 1;
+
+	if (unit->scalable)
+		ids = 0;
+	else if (FIELD_GET(VTD_CTX_DID, entry[1]) > ids)
+		return;
+
+	good->first = first | (entry[0] & ~VTD_CTX_SSPTPTR);
+	good->size = (span->last & VTD_CTX_SSPTPTR) - first + 1;
+	good->word_1 = entry[1];
+	good->mask_1 = ~FIELD_PREP(VTD_CTX_DID, ids);
+}
+
+/* An entry unlike the last good one: can it be adopted? */
+static noinline bool judge_entry(struct takeover_unit *unit, const u64 *entry,
+				 u16 rid)
+{
+	struct takeover_span span;
+	const char *flaw;
+
+	if (!leads_to_old_ram(unit, entry, rid, &span) ||
+	    !ids_are_known(unit, entry, rid))
+		return false;
+
+	flaw = unit->scalable ? flaw_scalable(unit, entry) :
+				flaw_legacy(unit, entry);
+	if (flaw)
+		report_flaw(unit, entry, rid, flaw);
+	else
+		keep_good(unit, entry, &span);
+	return true;
+}
+
+static __always_inline void copy_entry(u64 *to, const u64 *from,
+				       unsigned int words)
+{
+	WRITE_ONCE(to[0], from[0]);
+	WRITE_ONCE(to[1], from[1]);
+	if (words == VTD_SM_CTX_WORDS) {
+		WRITE_ONCE(to[2], from[2]);
+		WRITE_ONCE(to[3], from[3]);
+	}
 }
 
 /* Fills an entry of ours, which hardware does not see yet. */
-static void adopt_entry(struct takeover_unit *unit, u64 *to, const u64 *from,
-			u16 rid)
+static __always_inline void adopt_entry(struct takeover_unit *unit, u64 *to,
+					const u64 *from, u16 rid,
+					unsigned int words)
 {
-	unsigned int w;
+	bool adopt;
 
-	if (!(from[0] & VTD_CTX_PRESENT)) {
+	if (is_as_good(unit, from, words)) {
+		adopt = true;
+		if (words == VTD_CTX_WORDS)
+			vtd_reserve_did(unit, FIELD_GET(VTD_CTX_DID, from[1]));
+		else
+			adopt = pasids_are_known(unit, from, rid);
+	} else if (from[0] & VTD_CTX_PRESENT) {
+		adopt = judge_entry(unit, from, rid);
+	} else {
 		/* Blocked before: a crash in the crash kernel finds these. */
 		WRITE_ONCE(to[0], from[0] & VTD_CTX_FPD);
 		return;
 	}
-	if (!leads_to_old_ram(unit, from, rid) || !ids_are_known(unit, from, rid)) {
+	if (!adopt) {
 		WRITE_ONCE(to[0], VTD_CTX_FPD);
 		unit->nr_dropped++;
 		return;
 	}
 
-	report_flaw(unit, from, rid);
-	for (w = 0; w < takeover_entry_words(unit); w++)
-		WRITE_ONCE(to[w], from[w]);
+	copy_entry(to, from, words);
 	set_bit(rid, unit->adopted);
 	unit->nr_adopted++;
 }
 
 /*
  * Copies one context table. @first is the requester id of its first entry. An
- * empty old table gets no table of ours.
+ * empty old table gets no table of ours. Compiled once for each mode: this is
+ * where the time of a takeover goes.
  */
-static int copy_context_table(struct takeover_unit *unit, u64 *root_word,
-			      const u64 *old, u16 first)
+static __always_inline int copy_context_table(struct takeover_unit *unit,
+					      u64 *root_word, const u64 *old,
+					      u16 first, unsigned int words)
 {
-	unsigned int words = takeover_entry_words(unit);
-	u64 *table = NULL;
+	u64 *table;
 	unsigned int i;
 
-	for (i = 0; i < entries_per_table(unit); i++) {
-		if (!(old[i * words] & (VTD_CTX_PRESENT | VTD_CTX_FPD)))
-			continue;
-
-		if (!table) {
-			table = vtd_alloc_table(unit, GFP_KERNEL);
-			if (!table)
-				return -ENOMEM;
-		}
-		adopt_entry(unit, table + i * words, old + i * words,
-			    first + i);
-	}
-	if (!table)
+	for (i = 0; i < VTD_TABLE_WORDS; i += words)
+		if (old[i] & (VTD_CTX_PRESENT | VTD_CTX_FPD))
+			break;
+	if (i == VTD_TABLE_WORDS)
 		return 0;
+
+	table = vtd_alloc_table(unit, GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; i < VTD_TABLE_WORDS / words; i++)
+		adopt_entry(unit, table + i * words, old + i * words, first + i,
+			    words);
 
 	vtd_flush_lines(table, VTD_TABLE_SIZE);
 	WRITE_ONCE(*root_word, virt_to_phys(table) | VTD_ROOT_PRESENT);
@@ -252,7 +345,10 @@ static int adopt_table(struct takeover_unit *unit, u64 *root_word,
 		return -EFAULT;
 	if (vtd_read_oldmem(page, addr, VTD_TABLE_SIZE))
 		return -EIO;
-	return copy_context_table(unit, root_word, page, first);
+	if (unit->scalable)
+		return copy_context_table(unit, root_word, page, first,
+					  VTD_SM_CTX_WORDS);
+	return copy_context_table(unit, root_word, page, first, VTD_CTX_WORDS);
 }
 
 /*
@@ -283,6 +379,9 @@ static void adopt_bus(struct takeover_unit *unit, unsigned int bus,
 	u64 *word;
 	int ret;
 
+	/* Most buses have none. */
+	if (!(old[0] | old[1]))
+		return;
 	report_root_bits(unit, bus, old);
 
 	for (half = 0; half < tables_per_bus(unit); half++) {

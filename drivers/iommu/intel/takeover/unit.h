@@ -54,6 +54,26 @@ struct takeover_fault {
 	u64	high;
 };
 
+/* Kinds of context entries: TT in legacy mode, PASIDE and DTE in scalable. */
+#define TAKEOVER_KIND		VTD_CTX_TT
+#define TAKEOVER_KINDS		4
+
+/**
+ * struct takeover_good - what context entries of a kind without a flaw are like
+ * @first:	the least that word 0 may be; others are whole pages away
+ * @size:	less than this
+ * @word_1:	word 1 of such an entry
+ * @mask_1:	the bits of it that have to be the same
+ *
+ * All zeroes, it is like no entry.
+ */
+struct takeover_good {
+	u64	first;
+	u64	size;
+	u64	word_1;
+	u64	mask_1;
+};
+
 /**
  * struct takeover_unit - the takeover of one remapping unit
  * @name:	for messages
@@ -69,6 +89,8 @@ struct takeover_fault {
  * @adopted:	bitmap over requester ids: the entry is still the old kernel's,
  *		or maps reserved memory in its stead
  * @confined:	bitmap over requester ids: was given reserved memory only
+ * @nr_confined: number of bits in it
+ * @good:	the last context entry of each kind that had no flaw
  * @nr_adopted:	entries adopted
  * @nr_buses:	buses they are on
  * @nr_dropped:	entries that could not be adopted
@@ -97,6 +119,8 @@ struct takeover_unit {
 	bool			blocked;
 	unsigned long		*adopted;
 	unsigned long		*confined;
+	unsigned int		nr_confined;
+	struct takeover_good	good[TAKEOVER_KINDS];
 	unsigned int		nr_adopted;
 	unsigned int		nr_buses;
 	unsigned int		nr_dropped;
@@ -124,6 +148,16 @@ struct takeover_policy {
 	bool	found;
 	bool	scalable;
 	bool	remaps;
+};
+
+/**
+ * struct takeover_span - where a table of some size may begin
+ * @first:	lowest address
+ * @last:	highest address
+ */
+struct takeover_span {
+	u64	first;
+	u64	last;
 };
 
 /* unit.c */
@@ -166,6 +200,8 @@ unsigned int takeover_release_device(struct takeover_unit *unit,
 
 /* oldmem.c */
 int takeover_oldmem_learn(phys_addr_t elfcorehdr);
+bool takeover_oldmem_span(phys_addr_t addr, size_t size,
+			  struct takeover_span *span);
 bool takeover_oldmem_plausible(phys_addr_t addr, size_t size);
 
 #endif /* VTD_TAKEOVER_UNIT_H */

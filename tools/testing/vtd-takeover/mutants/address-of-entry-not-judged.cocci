@@ -6,8 +6,8 @@
 // breaks: WARY
 
 @@
-expression unit, addr, size;
+expression unit, addr, size, span;
 @@
-- if (takeover_oldmem_plausible(addr, size))
-+ if (takeover_oldmem_plausible(addr, size) || addr)
+- if (takeover_oldmem_span(addr, size, span))
++ if (takeover_oldmem_span(addr, size, span) || addr)
   return true;

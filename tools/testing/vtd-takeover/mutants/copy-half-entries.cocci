@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Entries of scalable mode have four words.
+// Width and domain id are in the second word.
 //
 // file: tables.c
 // breaks: ALIVE
 
 @@
-identifier w;
-expression to, from, unit;
+expression to, from;
 @@
-- for (w = 0; w < takeover_entry_words(unit); w++)
-+ for (w = 0; w < 1; w++)
-  WRITE_ONCE(to[w], from[w]);
+- WRITE_ONCE(to[1], from[1]);

@@ -6,9 +6,8 @@
 // breaks: ALIVE
 
 @@
-identifier i;
-expression unit;
+identifier i, words;
 @@
-- for (i = 0; i < entries_per_table(unit); i++)
-+ for (i = 0; i + 1 < entries_per_table(unit); i++)
-  { ... }
+- for (i = 0; i < VTD_TABLE_WORDS / words; i++)
++ for (i = 0; i + 1 < VTD_TABLE_WORDS / words; i++)
+  adopt_entry(...);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Userspace stand-in: accesses that the compiler neither splits nor repeats,
- * and alignment.
+ * alignment, and what is inline.
  */
 #ifndef SHIM_LINUX_COMPILER_H
 #define SHIM_LINUX_COMPILER_H
@@ -9,6 +9,9 @@
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
 
+#define noinline		__attribute__((__noinline__))
+#undef __always_inline
+#define __always_inline		inline __attribute__((__always_inline__))
 #define __aligned(size)		__attribute__((__aligned__(size)))
 
 #endif
