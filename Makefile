@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model inspect mutants coverage fuzz docs kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect mutants coverage fuzz counts docs kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -65,13 +65,16 @@ fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of t
 coverage: ## count which lines and branches the tests execute; what is missing has to be explained
 	@$S/gcov.py
 
+counts: ## count instructions beside stock's, and compare with results/counts.json
+	@$S/counts.py
+
 kunit: ## boot the kernel and let it test its tables and formats
 	@$S/check.py --only kunit
 
 lint: ## hooks, patches, scripts and documents, without running them; all kernels, or KERNEL, KDIR
 	@$S/lint.py $(WHICH)
 
-check: ## lint, scripts, core, model, KUnit, the most telling rows (at most 45 minutes, cold)
+check: ## lint, scripts, core, model, counts, KUnit, the most telling rows (at most 45 minutes, cold)
 	@$S/check.py
 
 check-all: ## the same with the whole matrix; takes up where it was stopped

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the tests: what `make check` and `make check-all` stand for.
 
-Seven parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d,
-fuzzers, KUnit in the kernel, rows in QEMU. A check that ran nothing has failed. What a test asks is
-in lint.py, scripts/tests, tools/testing/vtd-takeover, the kernel's *_test.c and scenarios.toml;
-here they are only started and counted.
+Nine parts: lint, the scripts' own tests, the core in userspace, the core on the model of VT-d,
+fuzzers, what the tests execute, what it costs in instructions, KUnit in the kernel, rows in QEMU. A
+check that ran nothing has failed. What a test asks is in lint.py, scripts/tests,
+tools/testing/vtd-takeover, counts.py, the kernel's *_test.c and scenarios.toml; here they are only
+started and counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 import compare
+import counts
 import fuzz
 import gcov
 import inspector
@@ -36,7 +38,7 @@ from source import DEFAULT, KNOWN
 from tally import Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
-PARTS = ("lint", "scripts", "core", "model", "fuzz", "kunit", "rows")
+PARTS = ("lint", "scripts", "core", "model", "coverage", "fuzz", "counts", "kunit", "rows")
 BOOTING = {"kunit", "rows"}
 # Tests of the core's project that have this label, or another one.
 USERSPACE = {"core", "model"}
@@ -57,12 +59,14 @@ def needed(parts: list[str]) -> None:
     if USERSPACE & set(parts):
         need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev",
              "libcli11-dev", "nlohmann-json3-dev")
-    if USERSPACE <= set(parts):
+    if "coverage" in parts:
         gcov.needed()
     if "model" in parts:
         need("qemu-system-x86_64")
     if "fuzz" in parts:
         fuzz.needed()
+    if "counts" in parts:
+        counts.needed()
     if BOOTING & set(parts):
         kernel.needed()
         need("qemu-system-x86_64")
@@ -257,7 +261,7 @@ def check(parts: list[str], everything: bool) -> int:
         check_scripts(tally)
     if USERSPACE & set(parts):
         check_userspace(tally, USERSPACE & set(parts))
-    if USERSPACE <= set(parts):
+    if "coverage" in parts:
         check_coverage(tally)
     if "fuzz" in parts:
         fuzz.smoke(tally)
@@ -265,6 +269,8 @@ def check(parts: list[str], everything: bool) -> int:
             fuzz.check(tally)
     if "model" in parts and everything:
         check_mutants(tally)
+    if "counts" in parts:
+        counts.check(tally)
     if booting:
         # No guest runs before all else is done: on a busy machine they miss their limits.
         build.join()

@@ -154,6 +154,7 @@ PACKAGES = {
     "sparse": "sparse",
     "spatch": "coccinelle",
     "unifdef": "unifdef",
+    "valgrind": "valgrind",
     "xz": "xz-utils",
 }
 
