@@ -69,21 +69,20 @@ static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
  */
 static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
-	unsigned int words = takeover_entry_words(unit);
+	unsigned int words = unit->scalable ? VTD_SM_CTX_WORDS : VTD_CTX_WORDS;
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
-	u16 did = FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1]));
 
 	WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
 	vtd_flush_lines(entry, words * sizeof(*entry));
 	vtd_flush_write_buffer(unit);
 
-	forget_entry(unit, rid, did);
+	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
 	vtd_inv_devtlb(unit, dev, rid);
 
 	WRITE_ONCE(entry[0], 0);
 	WRITE_ONCE(entry[1], 0);
-	if (words == VTD_SM_CTX_WORDS) {
+	if (unit->scalable) {
 		WRITE_ONCE(entry[2], 0);
 		WRITE_ONCE(entry[3], 0);
 	}

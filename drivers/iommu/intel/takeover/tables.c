@@ -71,9 +71,7 @@ u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid)
 		return NULL;
 
 	table = phys_to_virt(word & VTD_ROOT_ADDR);
-	/* A power of two, and at most 256. */
-	return table + (rid & (entries_per_table(unit) - 1)) *
-	       takeover_entry_words(unit);
+	return table + rid * takeover_entry_words(unit) % VTD_TABLE_WORDS;
 }
 
 /* A table full of faults has a line for each of the first few, and a count. */
