@@ -14,7 +14,8 @@ What is held against each other is like work:
               domains to new ones. What they cost stands in lines of its own, with nothing beside.
               An entry that is as the last good one of its kind is held against that, others are
               judged in full. "mixed" has kinds by turns; "scattered" has page tables in two ranges
-              of RAM by turns, which is the worst case, made up, and told only.
+              of RAM by turns, which is the worst case, made up, and told only. "snooping" is legacy
+              mode on a unit that needs no flushes; all others are of one that does.
   interrupts  the old interrupt table, 65536 entries, so many of them present.
   attach      what the context entry costs when a driver first maps. Stock tears the old entry down
               and writes the new one in one function; the takeover tears it down, and then the same

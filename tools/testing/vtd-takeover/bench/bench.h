@@ -29,25 +29,24 @@ extern phys_addr_t bench_pasids_end;
 /* A crash kernel and the unit that it finds. */
 struct bench_unit {
 	bool		scalable;
+	bool		snoops; /* the processor's caches, when it reads tables */
 	unsigned int	devices; /* requester ids from 0 on */
 	phys_addr_t	elfcorehdr;
 	u64		rtaddr;
 	u64		irta;
 };
 
-/*
- * The capabilities of the unit: 48 bits, an id for each device, SRTP that
- * empties no cache. It does not snoop its tables, which is the dearer kind.
- */
+/* 48 bits, an id for each device, SRTP that empties no cache. */
 static inline u64 bench_cap(void)
 {
 	return 6 | 1ULL << (8 + 2);
 }
 
 /* Device-TLBs, pass-through; and PASIDs, scalable mode and its second stage. */
-static inline u64 bench_ecap(bool scalable)
+static inline u64 bench_ecap(const struct bench_unit *unit)
 {
-	return 1 << 2 | 1 << 6 | (scalable ? 1ULL << 40 | 1ULL << 43 | 1ULL << 46 : 0);
+	return (unit->snoops ? 1 : 0) | 1 << 2 | 1 << 6 |
+	       (unit->scalable ? 1ULL << 40 | 1ULL << 43 | 1ULL << 46 : 0);
 }
 
 /*
@@ -63,6 +62,7 @@ struct bench_side {
 	int	(*interrupts)(void);
 	void	(*release)(unsigned int rid);
 	void	(*fill)(unsigned int rid); /* NULL: release() does not */
+	void	(*idle)(unsigned int rid); /* nothing, for comparison */
 	/* For the program, which looks at what came of it. */
 	const u64 *(*root)(void);
 	const u64 *(*interrupt_table)(void);
@@ -73,7 +73,7 @@ struct bench_side {
 extern const struct bench_side bench_takeover;
 extern const struct bench_side bench_stock;
 
-/* Does nothing for a device. */
+/* For sides: does nothing. */
 void bench_idle(unsigned int rid);
 
 /* Lines that were printed to warn; there has to be none. */

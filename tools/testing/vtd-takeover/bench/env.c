@@ -37,6 +37,7 @@ struct glue_unit {
 static struct intel_iommu iommu;
 static struct ir_table interrupts;
 static struct glue_unit unit;
+static bool must_flush;
 static struct bench_device devices[BENCH_DEVICES_MAX];
 static u64 registers[VTD_TABLE_WORDS];
 
@@ -93,7 +94,8 @@ void vtd_unlock_registers(struct takeover_unit *core, unsigned long flags)
 
 void vtd_flush_lines(const void *addr, size_t size)
 {
-	clflush_cache_range((void *)addr, size);
+	if (must_flush)
+		clflush_cache_range((void *)addr, size);
 }
 
 /* This unit does not ask for it (CAP.RWBF). */
@@ -236,7 +238,7 @@ static void begin(const struct bench_unit *found)
 	iommu = (struct intel_iommu){
 		.reg = registers,
 		.cap = bench_cap(),
-		.ecap = bench_ecap(found->scalable),
+		.ecap = bench_ecap(found),
 		.domain_ids = bench_pages(vtd_domain_ids(bench_cap()) / 8 /
 					  VTD_TABLE_SIZE),
 		.root_entry = bench_pages(1),
@@ -244,6 +246,7 @@ static void begin(const struct bench_unit *found)
 		.ir_table = &interrupts,
 		.takeover = &unit.core,
 	};
+	must_flush = !found->snoops;
 	interrupts.base = bench_pages(IRT_PAGES);
 	interrupts.bitmap = bench_pages(BITMAP_PAGES);
 
@@ -320,6 +323,7 @@ const struct bench_side bench_takeover = {
 	.adopt = adopt,
 	.interrupts = adopt_interrupts,
 	.release = release,
+	.idle = bench_idle,
 	.root = root,
 	.interrupt_table = interrupt_table,
 	.id_is_taken = id_is_taken,

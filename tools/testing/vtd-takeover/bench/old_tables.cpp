@@ -58,6 +58,7 @@ OldTables::OldTables(Shape shape) : shape_(shape) {
         std::exit(2);
     }
     unit_.scalable = shape.mode == Mode::scalable || shape.mode == Mode::pasids;
+    unit_.snoops = shape.mode == Mode::snooping;
     unit_.devices = shape.devices;
     write_ram_map();
     write_interrupts();

@@ -11,8 +11,8 @@
 namespace bench {
 
 // Of legacy mode are also these: mixed, every other device with a device-TLB; scattered, every
-// other one with page tables in another range of RAM.
-enum class Mode { legacy, mixed, scattered, scalable, pasids };
+// other one with page tables in another range of RAM; snooping, the unit snoops its tables.
+enum class Mode { legacy, mixed, scattered, snooping, scalable, pasids };
 
 struct Shape {
     Mode mode = Mode::legacy;

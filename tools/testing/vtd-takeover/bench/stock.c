@@ -169,7 +169,7 @@ static void begin(const struct bench_unit *found)
 	iommu = (struct intel_iommu){
 		.reg = registers,
 		.cap = bench_cap(),
-		.ecap = bench_ecap(found->scalable),
+		.ecap = bench_ecap(found),
 		.agaw = 2,
 		.domain_ids = bench_pages(cap_ndoms(bench_cap()) / 8 / PAGE_SIZE),
 		.root_entry = bench_pages(1),
@@ -260,6 +260,7 @@ const struct bench_side bench_stock = {
 	.interrupts = adopt_interrupts,
 	.release = attach,
 	.fill = attach,
+	.idle = bench_idle,
 	.root = root,
 	.interrupt_table = interrupt_table,
 	.id_is_taken = id_is_taken,
