@@ -19,7 +19,9 @@ What is held against each other is like work:
   interrupts  the old interrupt table, 65536 entries, so many of them present.
   attach      what the context entry costs when a driver first maps. Stock tears the old entry down
               and writes the new one in one function; the takeover tears it down, and then the same
-              function of stock's finds it free. That function is on both sides.
+              function of stock's finds it free. That function is on both sides, as stock has it:
+              what the series puts into it, takeover_own_table(), is some 35 instructions that are
+              not in the figure. With them it is 1.21 times stock in legacy mode, 1.25 "snooping".
   release     of this, the old entry alone: on stock's side the difference between a copied entry
               and a free one. Told, and not judged, but against the figures of before.
 
