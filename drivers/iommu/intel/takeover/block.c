@@ -91,31 +91,14 @@ void takeover_block_unit(struct takeover_unit *unit)
 	unit->blocked = true;
 }
 
-/**
- * takeover_own_table - make sure that an entry can be written
- * @unit: unit with a root table of ours
- * @rid: requester id whose entry is about to be written
- *
- * Both tables say the same, so DMA does not notice. Does not sleep. The caller
- * keeps others away from the unit's context tables.
- *
- * Return: 0, also if there is no table at all; -EIO if the unit did not take
- * our root table, so that it would not see the entry; -ENOMEM.
+/*
+ * Both tables say the same, so DMA does not notice. Apart from the one caller,
+ * which for most devices has nothing to do.
  */
-int takeover_own_table(struct takeover_unit *unit, u16 rid)
+static noinline int replace_shared(struct takeover_unit *unit, u64 *word)
 {
-	u64 *word, *table;
+	u64 *table = vtd_alloc_table(unit, GFP_ATOMIC);
 
-	if (unit->state == TAKEOVER_DEAD)
-		return -EIO;
-	if (!unit->root)
-		return 0;
-
-	word = takeover_root_word(unit, rid);
-	if ((READ_ONCE(*word) & VTD_ROOT_ADDR) != virt_to_phys(shared_table))
-		return 0;
-
-	table = vtd_alloc_table(unit, GFP_ATOMIC);
 	if (!table)
 		return -ENOMEM;
 	fill_blocked(table, takeover_entry_words(unit));
@@ -129,6 +112,31 @@ int takeover_own_table(struct takeover_unit *unit, u16 rid)
 		takeover_forget_all(unit);
 	}
 	return 0;
+}
+
+/**
+ * takeover_own_table - make sure that an entry can be written
+ * @unit: unit with a root table of ours
+ * @rid: requester id whose entry is about to be written
+ *
+ * Does not sleep. The caller keeps others away from the unit's context tables.
+ *
+ * Return: 0, also if there is no table at all; -EIO if the unit did not take
+ * our root table, so that it would not see the entry; -ENOMEM.
+ */
+int takeover_own_table(struct takeover_unit *unit, u16 rid)
+{
+	u64 *word;
+
+	if (unit->state == TAKEOVER_DEAD)
+		return -EIO;
+	if (!unit->root)
+		return 0;
+
+	word = takeover_root_word(unit, rid);
+	if ((READ_ONCE(*word) & VTD_ROOT_ADDR) != virt_to_phys(shared_table))
+		return 0;
+	return replace_shared(unit, word);
 }
 
 /* The pages of one second-stage table, while it is built. */

@@ -64,17 +64,18 @@ static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
 
 /*
  * First the present bit alone, so that hardware never sees half an entry;
- * the rest when no cache refers to it any more. Whether the device uses a TLB
- * of its own is for the device to say: the entry may have been damaged since.
+ * the rest when no cache refers to it any more. An entry lies in one line, and
+ * who makes it present flushes that: until then no word of the rest counts.
+ * Whether the device uses a TLB of its own is for the device to say: the entry
+ * may have been damaged since.
  */
 static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
-	unsigned int words = unit->scalable ? VTD_SM_CTX_WORDS : VTD_CTX_WORDS;
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
 
 	WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
-	vtd_flush_lines(entry, words * sizeof(*entry));
+	vtd_flush_lines(entry, sizeof(*entry));
 	vtd_flush_write_buffer(unit);
 
 	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
@@ -86,8 +87,6 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 		WRITE_ONCE(entry[2], 0);
 		WRITE_ONCE(entry[3], 0);
 	}
-	vtd_flush_lines(entry, words * sizeof(*entry));
-
 	clear_bit(rid, unit->adopted);
 }
 

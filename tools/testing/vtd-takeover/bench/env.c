@@ -37,7 +37,6 @@ struct glue_unit {
 static struct intel_iommu iommu;
 static struct ir_table interrupts;
 static struct glue_unit unit;
-static bool must_flush;
 static struct bench_device devices[BENCH_DEVICES_MAX];
 static u64 registers[VTD_TABLE_WORDS];
 
@@ -94,8 +93,7 @@ void vtd_unlock_registers(struct takeover_unit *core, unsigned long flags)
 
 void vtd_flush_lines(const void *addr, size_t size)
 {
-	if (must_flush)
-		clflush_cache_range((void *)addr, size);
+	clflush_cache_range((void *)addr, size);
 }
 
 /* This unit does not ask for it (CAP.RWBF). */
@@ -246,7 +244,6 @@ static void begin(const struct bench_unit *found)
 		.ir_table = &interrupts,
 		.takeover = &unit.core,
 	};
-	must_flush = !found->snoops;
 	interrupts.base = bench_pages(IRT_PAGES);
 	interrupts.bitmap = bench_pages(BITMAP_PAGES);
 
@@ -282,7 +279,7 @@ static int adopt_interrupts(void)
 	return takeover_adopt_irtes(&unit.core, (u64 *)interrupts.base, true);
 }
 
-/* intel_takeover_release() */
+/* intel_takeover_release(), and intel_takeover_own_context() before the fill. */
 static void release(unsigned int rid)
 {
 	struct device *dev = &devices[rid].pdev.dev;
@@ -290,6 +287,8 @@ static void release(unsigned int rid)
 
 	spin_lock(&of->lock);
 	takeover_release_device(of->takeover, dev);
+	if (takeover_own_table(of->takeover, rid))
+		bench_warnings++;
 	spin_unlock(&of->lock);
 }
 

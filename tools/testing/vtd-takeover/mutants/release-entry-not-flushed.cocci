@@ -6,8 +6,8 @@
 // breaks: FRESH
 
 @@
-expression entry, word, words, unit;
+expression entry, word, unit;
 @@
   WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
-- vtd_flush_lines(entry, words * sizeof(*entry));
+- vtd_flush_lines(entry, sizeof(*entry));
   vtd_flush_write_buffer(unit);
