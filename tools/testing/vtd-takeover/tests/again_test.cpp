@@ -26,9 +26,10 @@ protected:
         return description;
     }
 
+    // Of the buses that there are, and some more.
     static std::set<u32> held(World& world) {
         std::set<u32> found;
-        for (u32 rid = 0; rid < TAKEOVER_RIDS; rid++)
+        for (u32 rid = 0; rid < 0x500; rid++)
             if (takeover_holds_rid(&world.units[0]->core, static_cast<u16>(rid)))
                 found.insert(rid);
         world.settle();
@@ -40,6 +41,9 @@ TEST_P(Again, WithSomeDevicesReleased) {
     for (const takeover_mode mode : {TAKEOVER_ADOPT, TAKEOVER_BLOCK})
         for (const bool all_ram : {true, false})
             for (std::size_t before = 0; before <= 4; before++) {
+                // A table for each bus makes these slow.
+                if (mode == TAKEOVER_BLOCK && before % 3)
+                    continue;
                 SCOPED_TRACE(testing::Message() << "mode " << mode << ", " << before << " before"
                                                 << (all_ram ? "" : ", own RAM alone"));
                 World world(machine());

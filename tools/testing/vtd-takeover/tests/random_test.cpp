@@ -72,6 +72,9 @@ std::vector<std::size_t> any_order(const Plan& plan) {
     return order;
 }
 
+// Machines have buses up to 0x0d.
+constexpr u32 rids = 0x1000;
+
 bool of_a_device(const World& world, std::size_t unit, Rid rid) {
     return world.requesters.contains({unit, rid});
 }
@@ -85,7 +88,7 @@ bool present_entry(const World& world, std::size_t unit, Rid rid) {
 // nobody else reaches anything.
 void only_what_drivers_mapped(World& world) {
     for (std::size_t unit = 0; unit < world.units.size(); unit++)
-        for (u32 value = 0; value < TAKEOVER_RIDS; value++) {
+        for (u32 value = 0; value < rids; value++) {
             const Rid rid{static_cast<u16>(value)};
             if (!of_a_device(world, unit, rid))
                 RC_ASSERT(!present_entry(world, unit, rid));
@@ -134,7 +137,7 @@ RC_GTEST_PROP(Properties, TheCrashKernelCrashes, ()) {
     first.steps(plan.steps);
     std::set<std::pair<std::size_t, u32>> waiting;
     for (std::size_t unit = 0; unit < world.units.size(); unit++)
-        for (u32 rid = 0; rid < TAKEOVER_RIDS; rid++)
+        for (u32 rid = 0; rid < rids; rid++)
             if (takeover_holds_rid(&world.units[unit]->core, static_cast<u16>(rid)) ||
                 present_entry(world, unit, {static_cast<u16>(rid)}))
                 waiting.emplace(unit, rid);
@@ -143,7 +146,7 @@ RC_GTEST_PROP(Properties, TheCrashKernelCrashes, ()) {
     Run second(world, buffers_of(1));
     second.boot({});
     for (std::size_t unit = 0; unit < world.units.size(); unit++)
-        for (u32 rid = 0; rid < TAKEOVER_RIDS; rid++)
+        for (u32 rid = 0; rid < rids; rid++)
             RC_ASSERT(takeover_holds_rid(&world.units[unit]->core, static_cast<u16>(rid)) ==
                       waiting.contains({unit, rid}));
     second.rest(order);
