@@ -36,6 +36,8 @@ ARGUMENTS = ["--gtest_fail_fast", "--gtest_brief=1"]
 RANDOM = "Random.*:Properties.*"
 FILTERS = [f"*/0:*/1:*/12:*/13-{RANDOM}:*.SingleBits/*", f"-{RANDOM}:*.SingleBits/*",
            "*.SingleBits/*"]
+# Where a file has tests of its own these come before all others.
+OF_FILE = {"irte.c": "*InterruptWorlds*"}
 BROKEN = re.compile(r"\b([A-Z]{2,6}): ")
 TIMEOUT, CRASH, WRONG = "TIMEOUT", "CRASH", "EXPECT"
 
@@ -100,7 +102,8 @@ def ended(status: int, output: str) -> str:
 
 def attempt(mutant: Mutant) -> str:
     """Run the tests on a mutant."""
-    for tests in FILTERS:
+    own = [OF_FILE[mutant.file]] if mutant.file in OF_FILE else []
+    for tests in [*own, *FILTERS]:
         try:
             done = subprocess.run([mutant.program, *ARGUMENTS, f"--gtest_filter={tests}"],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -3,7 +3,7 @@
 // Each page is read where the first one lies.
 //
 // file: irte.c
-// breaks: ALIVE
+// breaks: CLOSED
 
 @@
 expression unit, first;

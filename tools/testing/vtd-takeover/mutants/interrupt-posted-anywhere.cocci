@@ -3,7 +3,7 @@
 // The hardware would write there.
 //
 // file: irte.c
-// breaks: CLOSED
+// breaks: WARY
 
 @@
 expression addr;

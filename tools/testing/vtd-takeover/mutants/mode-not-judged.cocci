@@ -3,7 +3,7 @@
 // Tables of one mode are read as if they were of the other.
 //
 // file: unit.c
-// breaks: CLOSED
+// breaks: EXPECT
 
 @@
 identifier old;

@@ -35,11 +35,12 @@ class Hostile : public testing::TestWithParam<unsigned> {
 protected:
     static Variant variant() { return Variant::of(GetParam()); }
 
-    static void run(const Damage& damage) {
-        Description description = small_machine(variant());
+    static void run(const Damage& damage) { run(small_machine(variant()), damage, {}); }
+
+    static void run(Description description, const Damage& damage, Failures failures) {
         description.damage = {damage};
         SCOPED_TRACE(testing::Message() << description);
-        World world(description);
+        World world(description, failures);
         CrashKernel kernel(world);
         kernel.boot();
         // One read a table, three an entry; a page a table, three for the work.
@@ -80,6 +81,41 @@ TEST_P(Hostile, WhatIsDroppedIsSilent) {
 TEST_P(Hostile, RootTable) {
     for (const u64 place : places)
         run({Damage::Where::rtaddr, 0, 0, ~pointer, place});
+}
+
+// The core header cannot be read: what the crash kernel knows of addresses has to do.
+TEST_P(Hostile, WithoutAMap) {
+    for (const auto where : {Damage::Where::rtaddr, Damage::Where::root, Damage::Where::context})
+        for (const u64 place : places)
+            run(small_machine(variant()), {where, 0, 0, ~pointer, place}, {.old_read = 1});
+}
+
+// It begins in old RAM, and ends beyond.
+TEST_P(Hostile, ADirectoryAtTheEndOfRam) {
+    Description description = small_machine(variant());
+    if (!variant().scalable)
+        return;
+    description.devices[0].streams = {{{1}, 1}};
+    constexpr u64 last = vtd::world::old_memory.value + vtd::world::old_memory_size - page_size;
+    run(description, {Damage::Where::context, 0, 0, ~pointer, last}, {});
+}
+
+// 11.4.5: neither the other mode, nor what is reserved, nor a unit that aborts can be adopted.
+TEST_P(Hostile, AModeOfTables) {
+    for (u64 mode = 0; mode < 4; mode++) {
+        if (mode == static_cast<u64>(variant().scalable))
+            continue;
+        Description description = small_machine(variant());
+        description.damage = {
+            {Damage::Where::rtaddr, 0, 0, ~rtaddr::ttm.mask(), rtaddr::ttm.make(mode)}};
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.learn();
+        kernel.snapshot(0);
+        kernel.adopt(0);
+        EXPECT_TRUE(world.units[0]->core.blocked) << mode;
+        EXPECT_EQ(world.units[0]->core.nr_adopted, 0U);
+    }
 }
 
 TEST_P(Hostile, SingleBits) {

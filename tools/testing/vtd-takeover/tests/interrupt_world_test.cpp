@@ -121,6 +121,13 @@ TEST_P(InterruptWorlds, EntriesOfEachKind) {
          .descriptor = Hpa{0xfee00000},
          .xapic = Fate::blocked,
          .x2apic = Fate::blocked},
+        {.unit = 0,
+         .index = 22,
+         .rid = nic,
+         .vector = 0x12, // the descriptor's as well: the processor is told by an exception
+         .descriptor = descriptor + posted_descriptor::size,
+         .xapic = Fate::blocked,
+         .x2apic = Fate::blocked},
         {.unit = 0, .index = 255, .rid = disk, .vector = 0x61, .destination = 2},
     };
     if (was_x2apic()) {
