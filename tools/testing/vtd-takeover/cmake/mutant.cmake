@@ -29,10 +29,11 @@ function(add_mutant name)
     COMMAND sh -c "test -e '${mutated}' && ! cmp -s '${mutated}' '${TAKEOVER}/${file}'"
     DEPENDS ${patch} ${TAKEOVER}/${file} VERBATIM)
 
-  # Of the library the linker takes what the mutated file does not have: the other files.
-  watched_core(core-${name} ${mutated})
-  add_executable(mutant-${name} $<TARGET_OBJECTS:world_tests>)
-  link_world(mutant-${name} core-${name} watched)
+  # An object, which is linked whether somebody asks for it or not: of the library the linker then
+  # takes what the mutated file does not have, the other files.
+  watched_core(core-${name} OBJECT ${mutated})
+  add_executable(mutant-${name} $<TARGET_OBJECTS:world_tests> $<TARGET_OBJECTS:core-${name}>)
+  link_world(mutant-${name} watched)
 endfunction()
 
 function(test_mutant name)

@@ -3,7 +3,7 @@
 // A unit in caching mode knows the entry of the shared table.
 //
 // file: block.c
-// breaks: FRESH
+// breaks: EXPECT
 
 @@
 expression unit;
