@@ -101,6 +101,22 @@ TEST_P(Worlds, Blocked) {
         kernel.map(device);
 }
 
+// A driver may attach its device again: what it has mapped by then is no longer the takeover's.
+TEST_P(Worlds, ADeviceIsReleasedOnce) {
+    World world(small_machine(variant()));
+    CrashKernel kernel(world);
+    kernel.boot();
+    for (std::size_t device = 0; device < world.devices.size(); device++) {
+        kernel.map(device);
+        kernel.release(device);
+        for (const Rid rid : world.devices[device].rids) {
+            EXPECT_FALSE(takeover_holds_rid(&world.units[0]->core, rid.value));
+            world.settle();
+            world.reaches(*world.units[0], rid, {0x1000}, CrashKernel::default_page);
+        }
+    }
+}
+
 // 6.5.3.1: a root entry that changes while it is present. What the model keeps of walks does not
 // depend on root entries, so that only the order can be held against the specification.
 TEST_P(Worlds, ABusThatGetsATableOfItsOwn) {

@@ -135,9 +135,9 @@ Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above
 }
 
 Builder::Tables Builder::second_stage(const Domain& domain) {
-    Tables tables{.second = table(), .first = {}, .leaf = {}};
     if (domain.paging == Paging::pass_through)
-        return tables;
+        return {}; // no table, and 0 where its address would be
+    Tables tables{.second = table(), .first = {}, .leaf = {}};
     for (const Page& page : domain.pages) {
         const Hpa leaf = put(tables.second, domain.levels, page, second_bits(page), second_above);
         if (!tables.leaf.value)
