@@ -124,7 +124,7 @@ void CrashKernel::boot(takeover_mode mode) {
         install(unit);
 }
 
-void CrashKernel::release(std::size_t index) {
+unsigned CrashKernel::release(std::size_t index) {
     ::device& device = world_.devices[index];
     World::Unit& unit = *world_.units[device.unit];
     const Locked held(world_, unit);
@@ -135,11 +135,12 @@ void CrashKernel::release(std::size_t index) {
         if (stage == World::Stage::held)
             stage = World::Stage::releasing;
     }
-    takeover_release_device(&unit.core, &device);
+    const unsigned released = takeover_release_device(&unit.core, &device);
     world_.settle();
     for (const Rid rid : device.rids)
         world_.requesters.at({device.unit, rid}).stage = World::Stage::released;
     world_.check(unit);
+    return released;
 }
 
 // Devices that share a requester id are one group, and groups have one domain.

@@ -31,7 +31,7 @@ public:
 
     // A device's first dma_map: the old mappings end, then the device's group has a domain of its
     // own with one page in it.
-    void release(std::size_t device);
+    unsigned release(std::size_t device); // returns what the takeover says it released
     void fill(std::size_t device, Iova iova, Hpa page);
     void map(std::size_t device, Iova iova = {0x1000}, Hpa page = default_page);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What is blocked is taken for what was never there.
+// Nobody hears that what was blocked has been released.
 //
 // file: release.c
-// breaks: FRESH
+// breaks: EXPECT
 
 @@
-expression release, rid;
+expression unit, rid;
 @@
-- takeover_blocks_rid(release->unit, rid)
+- takeover_blocks_rid(unit, rid)
 + (rid == 0xffff)
