@@ -15,8 +15,8 @@ What is held against each other is like work:
               An entry that is as the last good one of its kind is held against that, others are
               judged in full. "mixed" has kinds by turns; "scattered" has page tables in two ranges
               of RAM by turns, which is the worst case, made up, and told only. "snooping" is legacy
-              mode on a unit that needs no flushes: stock leaves them out, the takeover does not, since
-              it says page by page what is to be walked without snooping; told only, as well.
+              mode on a unit that needs no flushes: stock leaves them out. The takeover does not, as
+              some of what it makes is walked without snooping whatever the unit does. Told only.
   interrupts  the old interrupt table, 65536 entries, so many of them present.
   attach      what the context entry costs when a driver first maps. Stock tears the old entry down
               and writes the new one in one function; the takeover tears it down, and then the same
