@@ -245,8 +245,8 @@ static u64 *pasid_directory(struct reserved *map, u16 did)
 
 /*
  * An entry for a blocked requester that has an empty page table. It is all
- * there but for the present bit. FPD stays: what is not mapped is as silent as
- * before.
+ * there but for the present bit, and is flushed with that. FPD stays: what is
+ * not mapped is as silent as before.
  */
 static int reserved_entry(struct reserved *map, u64 *entry)
 {
@@ -270,7 +270,6 @@ static int reserved_entry(struct reserved *map, u64 *entry)
 				     FIELD_PREP(VTD_CTX_DID, did));
 		WRITE_ONCE(entry[0], virt_to_phys(map->top) | VTD_CTX_FPD);
 	}
-	vtd_flush_lines(entry, takeover_entry_words(unit) * sizeof(*entry));
 	return 0;
 }
 

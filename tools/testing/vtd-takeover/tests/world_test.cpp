@@ -101,6 +101,18 @@ TEST_P(Worlds, Blocked) {
         kernel.map(device);
 }
 
+// Damage, or a unit that forgot what it can do: no command names such an id, and what it tags in
+// the caches has to go nevertheless.
+TEST_P(Worlds, AnIdThatTheUnitDoesNotHave) {
+    Description description = small_machine(variant());
+    description.domains[1].did = {0x105};
+    World world(description);
+    CrashKernel kernel(world);
+    kernel.boot();
+    for (const std::size_t device : {2U, 0U, 1U, 3U})
+        kernel.map(device);
+}
+
 // A driver may attach its device again: what it has mapped by then is no longer the takeover's.
 TEST_P(Worlds, ADeviceIsReleasedOnce) {
     World world(small_machine(variant()));
