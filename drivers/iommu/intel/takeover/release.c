@@ -97,34 +97,43 @@ struct release {
 };
 
 /*
- * A device without a present entry: it was blocked, or the old kernel had none
- * for it when it died, perhaps since its tables were damaged. The device itself
- * may remember translations of before, and they would be good again with a
- * present entry. The unit remembers nothing, but for one in caching mode (6.1),
- * and what such a one knows the driver invalidates when it fills the entry.
+ * An entry that is not present is in no cache, but for those of a unit in
+ * caching mode (6.1). What such a one knows the driver invalidates again when
+ * it fills the entry; here it also marks the release in a trace. The device itself may remember translations from before
+ * it was blocked, and they would be good again with a present entry.
  */
-static void forget_absent(struct takeover_unit *unit, struct device *dev,
-			  u16 rid)
+static void release_blocked(struct takeover_unit *unit, struct device *dev,
+			    u16 rid)
+{
+	vtd_inv_context(unit, 0, rid);
+	vtd_inv_devtlb(unit, dev, rid);
+}
+
+/*
+ * The old kernel had no entry for the device when it died. It may have had one
+ * before its tables were damaged, and the device remember what that said.
+ */
+static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
 	const u64 *entry = takeover_context_entry(unit, rid);
 
 	if (!entry || !(READ_ONCE(entry[0]) & VTD_CTX_PRESENT))
 		vtd_inv_devtlb(unit, dev, rid);
+	return 0;
 }
 
 static int release_one(u16 rid, void *data)
 {
 	struct release *release = data;
-	struct takeover_unit *unit = release->unit;
 
-	if (test_bit(rid, unit->adopted)) {
-		release_rid(unit, release->dev, rid);
-		release->count++;
-		return 0;
-	}
-	forget_absent(unit, release->dev, rid);
-	if (takeover_blocks_rid(unit, rid))
-		release->count++;
+	if (test_bit(rid, release->unit->adopted))
+		release_rid(release->unit, release->dev, rid);
+	else if (takeover_blocks_rid(release->unit, rid))
+		release_blocked(release->unit, release->dev, rid);
+	else
+		return forget_stray(release->unit, release->dev, rid);
+
+	release->count++;
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 // breaks: EXPECT
 
 @@
-expression unit, rid;
+expression release, rid;
 @@
-- takeover_blocks_rid(unit, rid)
+- takeover_blocks_rid(release->unit, rid)
 + (rid == 0xffff)

@@ -144,6 +144,22 @@ TEST_P(Closed, LeavesToTheUnitWhatTheUnitFaults) {
     }
 }
 
+// What was said of an entry before it is not said of one that differs where it matters.
+TEST_P(Closed, FindsAFlawBehindAGoodEntry) {
+    for (const unsigned word : {0U, 1U, 2U, 3U}) {
+        if (word >= words())
+            continue;
+        start_again();
+        write(entries[2]);
+        std::ranges::fill(old(sound).subspan(2), 0);
+        old(sound)[word] |= 1 << (word == 1 ? 30 : 5);
+        adopt();
+        EXPECT_TRUE(same(ours(sound), old(sound))) << word;
+        EXPECT_EQ(machine.unit.nr_flawed, 1U) << word;
+        EXPECT_EQ(lines("03:04.0: entry kept, the unit will fault it: reserved bits"), 1U) << word;
+    }
+}
+
 TEST_P(Closed, FaultsNothingInAHealthyMachine) {
     machine.unit.ecap = ~0ULL;
     if (scalable())
@@ -234,6 +250,14 @@ TEST_P(Closed, IgnoresReservedBitsOfARootEntry) {
     for (const unsigned bus : {0U, 3U})
         EXPECT_EQ(machine.unit.root[2 * bus] & 0xfff, 1U);
     EXPECT_EQ(machine.unit.root[1] != 0, scalable());
+}
+
+TEST_P(Closed, SaysNothingOfARootEntryThatIsNotPresent) {
+    machine.old_page(old_root)[2 * 7] = 0xa50;
+    adopt();
+    EXPECT_EQ(held(), all_rids);
+    EXPECT_EQ(lines("bus 07"), 0U);
+    EXPECT_EQ(machine.unit.root[2 * 7], 0U);
 }
 
 TEST_P(Closed, SurvivesARootFullOfGarbage) {
@@ -346,7 +370,7 @@ TEST_P(Closed, ADriverGetsATableOfItsOwn) {
     for (const Rid rid : {nic, sound, Rid::of(0, 31, 3), Rid::of(200, 31, 2)})
         EXPECT_TRUE(blocked(rid));
     EXPECT_EQ(machine.live_tables, 1U);
-    std::vector wanted{Op::InvDevtlb,  Op::FlushLines,       Op::FlushWriteBuffer,
+    std::vector wanted{Op::InvContext, Op::InvDevtlb,        Op::FlushLines,   Op::FlushWriteBuffer,
                        Op::FlushLines, Op::FlushWriteBuffer, Op::InvContextAll};
     if (scalable())
         wanted.push_back(Op::InvPasidAll);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A device that is blocked, or whose entry was damaged away, remembers what it said.
+// A device whose entry was damaged away remembers what it said.
 //
 // file: release.c
 // breaks: FRESH
