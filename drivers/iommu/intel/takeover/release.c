@@ -99,8 +99,9 @@ struct release {
 /*
  * An entry that is not present is in no cache, but for those of a unit in
  * caching mode (6.1). What such a one knows the driver invalidates again when
- * it fills the entry; here it also marks the release in a trace. The device itself may remember translations from before
- * it was blocked, and they would be good again with a present entry.
+ * it fills the entry; here it also marks the release in a trace. The device
+ * itself may remember translations from before it was blocked, and they would
+ * be good again with a present entry.
  */
 static void release_blocked(struct takeover_unit *unit, struct device *dev,
 			    u16 rid)
