@@ -18,14 +18,6 @@ class Again : public testing::TestWithParam<unsigned> {
 protected:
     static Variant variant() { return Variant::of(GetParam()); }
 
-    static Description machine() {
-        Description description = small_machine(variant());
-        description.domains[1].pages.push_back(
-            {{vtd::world::firmware_memory.value}, vtd::world::firmware_memory});
-        description.devices[2].reserved = true;
-        return description;
-    }
-
     // Of the buses that there are, and some more.
     static std::set<u32> held(World& world) {
         std::set<u32> found;
@@ -46,7 +38,7 @@ TEST_P(Again, WithSomeDevicesReleased) {
                     continue;
                 SCOPED_TRACE(testing::Message() << "mode " << mode << ", " << before << " before"
                                                 << (all_ram ? "" : ", own RAM alone"));
-                World world(machine());
+                World world(machine_with_reserved_memory(variant()));
                 CrashKernel first(world);
                 first.boot(mode);
                 for (std::size_t device = 0; device < before; device++)
@@ -76,7 +68,7 @@ TEST_P(Again, WithSomeDevicesReleased) {
 // Between the two steps of a first mapping a device has neither the old entry nor a new one.
 TEST_P(Again, InTheMidstOfARelease) {
     for (std::size_t device = 0; device < 4; device++) {
-        World world(machine());
+        World world(machine_with_reserved_memory(variant()));
         CrashKernel first(world);
         first.boot();
         first.release(device);

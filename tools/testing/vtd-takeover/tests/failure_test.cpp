@@ -16,17 +16,9 @@ class FailuresIn : public testing::TestWithParam<unsigned> {
 protected:
     static Variant variant() { return Variant::of(GetParam()); }
 
-    static Description machine() {
-        Description description = small_machine(variant());
-        description.domains[1].pages.push_back(
-            {{vtd::world::firmware_memory.value}, vtd::world::firmware_memory});
-        description.devices[2].reserved = true;
-        return description;
-    }
-
     // Returns how often each could have failed.
     static Chances run(takeover_mode mode, Failures failures) {
-        const Description description = machine();
+        const Description description = machine_with_reserved_memory(variant());
         World world(description, failures);
         CrashKernel kernel(world);
         kernel.boot(mode);

@@ -90,10 +90,7 @@ TEST_P(Worlds, DisksBehindAVmd) {
 }
 
 TEST_P(Worlds, Blocked) {
-    Description description = small_machine(variant());
-    description.domains[1].pages.push_back(
-        {{vtd::world::firmware_memory.value}, vtd::world::firmware_memory});
-    description.devices[2].reserved = true;
+    const Description description = machine_with_reserved_memory(variant());
     World world(description);
     CrashKernel kernel(world);
     kernel.boot(TAKEOVER_BLOCK);

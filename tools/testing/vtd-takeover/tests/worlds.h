@@ -53,4 +53,13 @@ inline world::Description small_machine(const Variant& variant) {
     };
 }
 
+// The same, and firmware needs some memory for the device behind the bridge (RMRR).
+inline world::Description machine_with_reserved_memory(const Variant& variant) {
+    world::Description description = small_machine(variant);
+    description.domains[1].pages.push_back(
+        {{world::firmware_memory.value}, world::firmware_memory});
+    description.devices[2].reserved = true;
+    return description;
+}
+
 } // namespace vtd::harness
