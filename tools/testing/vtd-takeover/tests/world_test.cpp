@@ -166,6 +166,26 @@ TEST_P(Worlds, IdsOfPasids) {
     }
 }
 
+// 9.4: where a unit has ECAP.RPS, requests without a PASID need not be those of PASID 0.
+TEST_P(Worlds, IdsOfRidPasid) {
+    if (!variant().scalable)
+        return;
+    for (const u32 pasid : {1U, 63U, 64U, 70000U}) {
+        Description description = small_machine(variant());
+        description.units[0].capabilities.ecap |= u64{1} << 49;
+        description.devices = {
+            {.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 1},
+            {.unit = 0, .rids = {Rid::of(0, 2, 0)}, .domain = 0, .rid_pasid = {pasid}}};
+        for (const std::size_t first : {0U, 1U}) {
+            World world(description);
+            CrashKernel kernel(world);
+            kernel.boot();
+            kernel.map(first);
+            kernel.map(1 - first);
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Worlds, testing::Range(0U, Variant::all));
 
 } // namespace

@@ -56,8 +56,13 @@ inline world::Description small_machine(const Variant& variant) {
 // The same, and firmware needs some memory for the device behind the bridge (RMRR).
 inline world::Description machine_with_reserved_memory(const Variant& variant) {
     world::Description description = small_machine(variant);
-    description.domains[1].pages.push_back(
-        {{world::firmware_memory.value}, world::firmware_memory});
+    // And pages beside it, whose words lie in other lines of each table of it.
+    const u64 there = world::firmware_memory.value;
+    std::vector<world::Page>& pages = description.domains[1].pages;
+    pages.push_back({{there}, world::firmware_memory});
+    pages.push_back({{there + world::firmware_size}, target_page(4)});
+    pages.push_back({{there + (u64{16} << 21)}, target_page(5)});
+    pages.push_back({{there + (u64{16} << 30)}, target_page(6)});
     description.devices[2].reserved = true;
     return description;
 }

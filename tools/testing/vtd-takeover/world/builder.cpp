@@ -187,7 +187,7 @@ Hpa Builder::directory(const Device& device, Way& way) {
                pasid.value % pasid_entry::per_table * pasid_entry::words * word_size;
     };
     way.directory = directory;
-    way.pasid = entry({0});
+    way.pasid = entry(device.rid_pasid);
     way.paging = tables_[device.domain].leaf;
     pasid_entry(way.pasid, description_.domains[device.domain], tables_[device.domain]);
     for (const Stream& stream : device.streams)
@@ -216,6 +216,7 @@ void Builder::enter(const Device& device, Way& way) {
         }
         if (scalable) {
             constexpr u64 largest = 7;
+            memory_.store(entry + word_size, sm_context::rid_pasid.make(device.rid_pasid.value));
             memory_.store(entry, behind.value | sm_context::pdts.make(largest) |
                                      sm_context::dte.make(device.ats) |
                                      sm_context::paside.make(!device.streams.empty()) |

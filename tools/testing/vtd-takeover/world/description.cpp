@@ -87,6 +87,8 @@ std::ostream& operator<<(std::ostream& out, const Description& description) {
                            device.ats ? ", ATS" : "", device.reserved ? ", RMRR" : "");
         for (const Rid rid : device.rids)
             out << fmt::format(" {:02x}:{:02x}.{}", rid.bus(), rid.devfn() >> 3, rid.devfn() & 7);
+        if (device.rid_pasid.value)
+            out << fmt::format(", RID_PASID {:#x}", device.rid_pasid.value);
         for (const Stream& stream : device.streams)
             out << fmt::format(", PASID {:#x} in {}", stream.pasid.value, stream.domain);
         out << '\n';

@@ -63,6 +63,7 @@ struct Device {
     std::vector<Rid> rids; // its own, then its aliases
     std::size_t domain;
     bool ats = false;
+    Pasid rid_pasid{}; // of its requests without one; not 0 only with ECAP.RPS
     std::vector<Stream> streams{};
     bool reserved = false; // firmware needs firmware_memory for it (RMRR, 8.4)
 };

@@ -33,7 +33,7 @@ Unit unit(bool alone) {
                     u64{0x40} << 24 | bit(34) | bit(35) | u64{first} << 56 |
                     u64{first && wide} << 60 | u64{flip()} << 63;
     const u64 ecap = u64{coherent} | bit(2) | bit(6) | u64{first} << 26 | bit(40) | bit(43) |
-                     bit(46) | u64{first} << 47 | u64{coherent} << 48;
+                     bit(46) | u64{first} << 47 | u64{coherent} << 48 | u64{flip()} << 49;
     return {{.cap = cap, .ecap = ecap, .host_width = 39}, scalable};
 }
 
@@ -149,7 +149,10 @@ rc::Gen<Plan> plans(Scope scope) {
             const bool direct = device.rids.size() == 1;
             device.ats = direct && flip() &&
                          description.domains[device.domain].paging != Paging::pass_through;
-            if (scope.streams && direct && description.units[device.unit].scalable)
+            const Unit& unit = description.units[device.unit];
+            if (unit.scalable && unit.capabilities.rid_pasid())
+                device.rid_pasid = {one_of<u32>({0, 3, 65, 777})};
+            if (scope.streams && direct && unit.scalable)
                 for (unsigned stream = below(3U); stream; stream--)
                     device.streams.push_back({{stream * one_of<u32>({1, 64, 1000})},
                                               *rc::gen::elementOf(domains_of[device.unit])});
