@@ -248,10 +248,10 @@ static u64 *pasid_directory(struct reserved *map, u16 did)
  * there but for the present bit, and is flushed with that. FPD stays: what is
  * not mapped is as silent as before.
  */
-static int reserved_entry(struct reserved *map, u64 *entry)
+static int reserved_entry(struct reserved *map, u16 rid, u64 *entry)
 {
 	struct takeover_unit *unit = map->unit;
-	int did = vtd_new_did(unit);
+	int did = takeover_new_did(unit, rid);
 	u64 *directory;
 
 	if (did < 0)
@@ -301,7 +301,7 @@ static int map_reserved(struct takeover_unit *unit, u16 rid, u64 start, u64 end)
 
 	entry = takeover_context_entry(unit, rid);
 	if (first) {
-		ret = reserved_entry(&map, entry);
+		ret = reserved_entry(&map, rid, entry);
 		if (ret)
 			return ret;
 		set_bit(rid, unit->adopted);
@@ -313,11 +313,22 @@ static int map_reserved(struct takeover_unit *unit, u16 rid, u64 start, u64 end)
 	return map_range(&map, start, end);
 }
 
+/* It may have several ranges, one after the other. */
+static void note_firmware(struct takeover_unit *unit, u16 rid)
+{
+	unsigned int n = unit->nr_firmware;
+
+	if (n == TAKEOVER_FIRMWARE_MAX || (n && unit->firmware[n - 1] == rid))
+		return;
+	unit->firmware[unit->nr_firmware++] = rid;
+}
+
 static int visit_reserved(u16 rid, u64 start, u64 end, void *data)
 {
 	struct takeover_unit *unit = data;
 	int ret;
 
+	note_firmware(unit, rid);
 	if (!takeover_blocks_rid(unit, rid) && !test_bit(rid, unit->confined))
 		return 0;
 

@@ -42,11 +42,14 @@ void vtd_inv_iotlb_all(struct takeover_unit *unit);
 void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid);
 
 /*
- * Domain ids. The first keeps one of the old kernel from being given to a new
- * domain; the second takes one that nobody uses, or returns a negative errno.
+ * Domain ids. The first keeps some from being given to new domains: a word of a
+ * bitmap over ids, and the id of its first bit. The second takes one that nobody
+ * uses, or returns -ENOSPC or another negative errno; the third ends either.
  */
-void vtd_reserve_did(struct takeover_unit *unit, u16 did);
+void vtd_reserve_dids(struct takeover_unit *unit, unsigned int first,
+		      unsigned long dids);
 int vtd_new_did(struct takeover_unit *unit);
+void vtd_free_did(struct takeover_unit *unit, u16 did);
 
 /* Keeps an entry of the unit's interrupt table from being given away. */
 void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index);

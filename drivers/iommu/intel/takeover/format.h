@@ -120,6 +120,7 @@ enum vtd_tt {
 #define VTD_PTE_SSPTPTR		GENMASK_ULL(63, 12)
 #define VTD_PTE_DID		GENMASK_ULL(15, 0)	/* word 1 */
 #define VTD_PGTT_SECOND_STAGE	2
+#define VTD_PGTT_NESTED		3
 
 /* 9.8: second-stage paging entry, non-leaf and 4 KiB leaf alike */
 #define VTD_SS_READ		BIT_ULL(0)

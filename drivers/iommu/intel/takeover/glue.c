@@ -173,11 +173,15 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
 /* env.h: ids, indices and memory */
 
 #if TAKEOVER_KERNEL >= 61600
-/* An id that is reserved already may be so once more: domains share ids. */
-void vtd_reserve_did(struct takeover_unit *unit, u16 did)
+void vtd_reserve_dids(struct takeover_unit *unit, unsigned int first,
+		      unsigned long dids)
 {
-	ida_alloc_range(&to_iommu(unit)->domain_ida, did, did,
-			GFP_KERNEL | __GFP_NOFAIL);
+	struct ida *ida = &to_iommu(unit)->domain_ida;
+	unsigned int i;
+
+	for_each_set_bit(i, &dids, BITS_PER_LONG)
+		ida_alloc_range(ida, first + i, first + i,
+				GFP_KERNEL | __GFP_NOFAIL);
 }
 
 int vtd_new_did(struct takeover_unit *unit)
@@ -185,12 +189,18 @@ int vtd_new_did(struct takeover_unit *unit)
 	struct intel_iommu *iommu = to_iommu(unit);
 
 	return ida_alloc_range(&iommu->domain_ida, IDA_START_DID,
-			       cap_ndoms(iommu->cap) - 1, GFP_KERNEL);
+			       cap_ndoms(iommu->cap) - 1, GFP_ATOMIC);
+}
+
+void vtd_free_did(struct takeover_unit *unit, u16 did)
+{
+	ida_free(&to_iommu(unit)->domain_ida, did);
 }
 #else
-void vtd_reserve_did(struct takeover_unit *unit, u16 did)
+void vtd_reserve_dids(struct takeover_unit *unit, unsigned int first,
+		      unsigned long dids)
 {
-	set_bit(did, to_iommu(unit)->domain_ids);
+	to_iommu(unit)->domain_ids[BIT_WORD(first)] |= dids;
 }
 
 int vtd_new_did(struct takeover_unit *unit)
@@ -204,7 +214,13 @@ int vtd_new_did(struct takeover_unit *unit)
 	set_bit(did, iommu->domain_ids);
 	return did;
 }
+
+void vtd_free_did(struct takeover_unit *unit, u16 did)
+{
+	clear_bit(did, to_iommu(unit)->domain_ids);
+}
 #endif
+static_assert(TAKEOVER_DID_OF_DRIVER == FLPT_DEFAULT_DID);
 
 #ifdef CONFIG_IRQ_REMAP
 void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index)
@@ -451,8 +467,26 @@ void __init intel_takeover_detect(void __iomem *regs)
 	intel_iommu_sm = policy.scalable;
 }
 
+static bool alloc_bitmaps(struct takeover_unit *unit)
+{
+	unit->adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	unit->confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
+	unit->dids = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
+	unit->live = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
+	unit->shared = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
+	return unit->adopted && unit->confined && unit->dids && unit->live &&
+	       unit->shared;
+}
+
 static void free_unit(struct glue_unit *unit)
 {
+	unsigned int i;
+
+	for (i = 0; i < TAKEOVER_TAG_PAGES && unit->core.tags[i]; i++)
+		vtd_free_table(unit->core.tags[i]);
+	bitmap_free(unit->core.shared);
+	bitmap_free(unit->core.live);
+	bitmap_free(unit->core.dids);
 	bitmap_free(unit->core.confined);
 	bitmap_free(unit->core.adopted);
 	kfree(unit);
@@ -481,9 +515,7 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 		return -ENOMEM;
 
 	unit->iommu = iommu;
-	unit->core.adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	unit->core.confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	if (!unit->core.adopted || !unit->core.confined) {
+	if (!alloc_bitmaps(&unit->core)) {
 		free_unit(unit);
 		return -ENOMEM;
 	}
@@ -653,6 +685,25 @@ bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn)
 {
 	return !iommu->takeover ||
 	       !takeover_own_table(iommu->takeover, PCI_DEVID(bus, devfn));
+}
+
+/**
+ * intel_takeover_spare_did - see to it that a new domain finds a free id
+ * @iommu: unit; what excludes other users of its domain ids is held
+ *
+ * Before 6.16 that is the lock of its context tables as well.
+ */
+void intel_takeover_spare_did(struct intel_iommu *iommu)
+{
+	if (!iommu->takeover)
+		return;
+#if TAKEOVER_KERNEL >= 61600
+	spin_lock(&iommu->lock);
+#endif
+	takeover_spare_did(iommu->takeover);
+#if TAKEOVER_KERNEL >= 61600
+	spin_unlock(&iommu->lock);
+#endif
 }
 
 /**
@@ -871,11 +922,9 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	unit->core.name = "test";
 	unit->core.cap = iommu->cap;
 	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
-	unit->core.adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	unit->core.confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
 	unit->core.root = vtd_alloc_table(&unit->core, GFP_KERNEL);
-	if (ids && table->bitmap && table->base &&
-	    unit->core.adopted && unit->core.confined && unit->core.root)
+	if (alloc_bitmaps(&unit->core) && ids && table->bitmap &&
+	    table->base && unit->core.root)
 		return &unit->core;
 	takeover_free_test_unit(&unit->core);
 	return NULL;

@@ -67,27 +67,43 @@ static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
  * the rest when no cache refers to it any more. An entry lies in one line, and
  * who makes it present flushes that: until then no word of the rest counts.
  * Whether the device uses a TLB of its own is for the device to say: the entry
- * may have been damaged since.
+ * may have been damaged since. @left is what stays of word 0.
  */
-static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
+static __always_inline void end_entry(struct takeover_unit *unit,
+				      struct device *dev, u16 rid, u64 left)
 {
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
 
-	WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
+	WRITE_ONCE(entry[0], (word & ~VTD_CTX_PRESENT) | left);
 	vtd_flush_lines(entry, sizeof(*entry));
 	vtd_flush_write_buffer(unit);
 
 	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
-	vtd_inv_devtlb(unit, dev, rid);
+	if (dev)
+		vtd_inv_devtlb(unit, dev, rid);
 
-	WRITE_ONCE(entry[0], 0);
+	WRITE_ONCE(entry[0], left);
 	WRITE_ONCE(entry[1], 0);
 	if (unit->scalable) {
 		WRITE_ONCE(entry[2], 0);
 		WRITE_ONCE(entry[3], 0);
 	}
 	clear_bit(rid, unit->adopted);
+}
+
+/**
+ * takeover_evict_rid - block a requester whose old mappings cannot be kept
+ * @unit: unit that uses our root table
+ * @rid: requester id with an adopted entry
+ *
+ * What its device-TLB holds is of no use without a present entry (4.1), and is
+ * invalidated when the device is released. Does not sleep; the caller keeps
+ * others away from the unit's context tables.
+ */
+void takeover_evict_rid(struct takeover_unit *unit, u16 rid)
+{
+	end_entry(unit, NULL, rid, VTD_CTX_FPD);
 }
 
 struct release {
@@ -128,7 +144,7 @@ static int release_one(u16 rid, void *data)
 	struct release *release = data;
 
 	if (test_bit(rid, release->unit->adopted))
-		release_rid(release->unit, release->dev, rid);
+		end_entry(release->unit, release->dev, rid, 0);
 	else if (takeover_blocks_rid(release->unit, rid))
 		release_blocked(release->unit, release->dev, rid);
 	else

@@ -74,8 +74,13 @@ u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid)
 	return table + rid * takeover_entry_words(unit) % VTD_TABLE_WORDS;
 }
 
-/* A table full of faults has a line for each of the first few, and a count. */
-static bool may_report(struct takeover_unit *unit)
+/**
+ * takeover_may_report - is there room for a line about a single entry?
+ * @unit: unit
+ *
+ * A table full of faults has a line for each of the first few, and a count.
+ */
+bool takeover_may_report(struct takeover_unit *unit)
 {
 	return unit->nr_reports++ < TAKEOVER_REPORTS_MAX;
 }
@@ -103,7 +108,7 @@ static bool leads_to_old_ram(struct takeover_unit *unit, const u64 *entry,
 		return true;
 	if (takeover_oldmem_span(addr, size, span))
 		return true;
-	if (may_report(unit))
+	if (takeover_may_report(unit))
 		pr_warn("%s: %02x:%02x.%x: entry dropped: %s at %#llx is not in old RAM\n",
 			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 			VTD_RID_FUNCTION(rid), what, (u64)addr);
@@ -149,28 +154,15 @@ static void report_flaw(struct takeover_unit *unit, const u64 *entry, u16 rid,
 			const char *flaw)
 {
 	unit->nr_flawed++;
-	if (may_report(unit))
+	if (takeover_may_report(unit))
 		pr_warn("%s: %02x:%02x.%x: entry kept, the unit will fault it: %s, %#llx %#llx\n",
 			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 			VTD_RID_FUNCTION(rid), flaw, entry[0], entry[1]);
 }
 
-/**
- * takeover_reserve_did - keep a domain id that an adopted entry uses
- * @unit: unit
- * @did: domain id; one that the unit does not implement is nobody's
- *
- * It tags what the caches hold for the entry until its device is released.
- */
-void takeover_reserve_did(struct takeover_unit *unit, unsigned int did)
-{
-	if (did < vtd_domain_ids(unit->cap))
-		vtd_reserve_did(unit, did);
-}
-
 static noinline void report_pasids(struct takeover_unit *unit, u16 rid, int ret)
 {
-	if (may_report(unit))
+	if (takeover_may_report(unit))
 		pr_warn("%s: %02x:%02x.%x: entry dropped: too many PASIDs to read (%d)\n",
 			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 			VTD_RID_FUNCTION(rid), ret);
@@ -179,21 +171,20 @@ static noinline void report_pasids(struct takeover_unit *unit, u16 rid, int ret)
 static bool pasids_are_known(struct takeover_unit *unit, const u64 *entry,
 			     u16 rid)
 {
-	int ret = takeover_reserve_pasids(unit, entry);
+	int ret = takeover_reserve_pasids(unit, rid, entry);
 
 	if (ret)
 		report_pasids(unit, rid, ret);
 	return !ret;
 }
 
-/* Reserves the ids of an entry; scalable mode has them in the PASID entries. */
+/* Notes the ids of an entry; scalable mode has them in the PASID entries. */
 static bool ids_are_known(struct takeover_unit *unit, const u64 *entry, u16 rid)
 {
-	if (!unit->scalable) {
-		takeover_reserve_did(unit, FIELD_GET(VTD_CTX_DID, entry[1]));
-		return true;
-	}
-	return pasids_are_known(unit, entry, rid);
+	if (unit->scalable)
+		return pasids_are_known(unit, entry, rid);
+	takeover_tag(unit, rid, FIELD_GET(VTD_CTX_DID, entry[1]));
+	return true;
 }
 
 /* With or without a device-TLB, pass-through or not, with PASIDs or not. */
@@ -282,7 +273,8 @@ static __always_inline void adopt_entry(struct takeover_unit *unit, u64 *to,
 	if (is_as_good(unit, from, words)) {
 		adopt = true;
 		if (words == VTD_CTX_WORDS)
-			vtd_reserve_did(unit, FIELD_GET(VTD_CTX_DID, from[1]));
+			takeover_keep_did(unit,
+					  FIELD_GET(VTD_CTX_DID, from[1]));
 		else
 			adopt = pasids_are_known(unit, from, rid);
 	} else if (from[0] & VTD_CTX_PRESENT) {
@@ -363,7 +355,7 @@ static void report_root_bits(struct takeover_unit *unit, unsigned int bus,
 	else if (old[1] & VTD_ROOT_PRESENT)
 		bits |= old[1] & VTD_ROOT_RESERVED;
 
-	if (bits && may_report(unit))
+	if (bits && takeover_may_report(unit))
 		pr_warn("%s: bus %02x: reserved bits %#llx of the root entry ignored\n",
 			unit->name, bus, bits);
 }
@@ -394,7 +386,7 @@ static void adopt_bus(struct takeover_unit *unit, unsigned int bus,
 
 		WRITE_ONCE(*word, takeover_blocked_table());
 		unit->nr_tables_dropped++;
-		if (may_report(unit))
+		if (takeover_may_report(unit))
 			pr_warn("%s: context table of %02x:%02x.0 and on, at %#llx, not adopted (%d): these devices are blocked\n",
 				unit->name, bus, VTD_RID_SLOT(first),
 				(u64)(old[half] & VTD_ROOT_ADDR), ret);

@@ -22,6 +22,7 @@ void intel_takeover_adopt(struct intel_iommu *iommu);
 bool intel_takeover_install(struct intel_iommu *iommu);
 bool intel_takeover_keeps_on(void);
 bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
+void intel_takeover_spare_did(struct intel_iommu *iommu);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_device(struct device *dev);
 void intel_takeover_release(struct device *dev);
@@ -33,6 +34,7 @@ bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
 static inline void intel_takeover_detect(void __iomem *regs) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
 static inline void intel_takeover_adopt(struct intel_iommu *iommu) {}
+static inline void intel_takeover_spare_did(struct intel_iommu *iommu) {}
 static inline void intel_takeover_release(struct device *dev) {}
 
 static inline int intel_takeover_probe_unit(struct intel_iommu *iommu)

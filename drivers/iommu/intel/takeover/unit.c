@@ -164,11 +164,15 @@ void takeover_snapshot(struct takeover_unit *unit)
 static int adopt(struct takeover_unit *unit)
 {
 	enum vtd_ttm old = ttm(unit->rtaddr);
+	int ret;
 
 	if (old != (unit->scalable ? VTD_TTM_SCALABLE : VTD_TTM_LEGACY))
 		return -EOPNOTSUPP;
 
-	return takeover_copy_tables(unit);
+	ret = takeover_copy_tables(unit);
+	if (!ret)
+		takeover_settle_dids(unit);
+	return ret;
 }
 
 /**

@@ -8,6 +8,7 @@
 #ifndef VTD_TAKEOVER_UNIT_H
 #define VTD_TAKEOVER_UNIT_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 #include "format.h"
@@ -23,6 +24,21 @@ enum takeover_mode {
 
 /* Requester ids of one PCI segment. */
 #define TAKEOVER_RIDS		65536
+
+/* Domain ids that an entry can name; a unit may implement fewer. */
+#define TAKEOVER_DIDS		65536
+
+/*
+ * Linux tags pass-through entries with it in both modes, and first-stage ones
+ * in scalable mode. glue.c holds it against the driver's own number.
+ */
+#define TAKEOVER_DID_OF_DRIVER	1
+
+/* Pages of struct takeover_tag, of a unit. */
+#define TAKEOVER_TAG_PAGES	16
+
+/* Requesters with reserved memory that are remembered, of a unit. */
+#define TAKEOVER_FIRMWARE_MAX	32
 
 /* Lines about single entries and tables of one unit; the rest is counted. */
 #define TAKEOVER_REPORTS_MAX	16
@@ -52,6 +68,16 @@ enum takeover_state {
 struct takeover_fault {
 	u64	low;
 	u64	high;
+};
+
+/**
+ * struct takeover_tag - a requester uses a domain id
+ * @rid:	requester id
+ * @did:	domain id of one of its PASIDs, or of several
+ */
+struct takeover_tag {
+	u16	rid;
+	u16	did;
 };
 
 /* Kinds of context entries: TT in legacy mode, PASIDE and DTE in scalable. */
@@ -97,6 +123,18 @@ struct takeover_good {
  * @nr_tables_dropped: context tables that could not be adopted
  * @nr_flawed:	entries adopted that the unit will fault
  * @nr_pasid_pages: pages of PASID directories and tables that were read
+ * @nr_copies:	pages of copies of them
+ * @dids:	bitmap over domain ids: those that adopted entries use, or used
+ *		when the driver last ran out of ids
+ * @max_did:	the highest of them
+ * @live:	the same size, while it is seen which are used no more
+ * @shared:	and which by more than one requester
+ * @tags:	in scalable mode, which requester uses which, in pages
+ * @nr_tags:	their number
+ * @retagged_table: the last second-stage table that got another domain id
+ * @retagged_did: which; 0: there is none yet
+ * @firmware:	requester ids for which firmware reserves memory
+ * @nr_firmware: their number
  * @nr_reports:	lines about single entries and tables, printed or not
  * @irta:	interrupt-remapping table address as the old kernel left it
  * @fsts:	fault status as the old kernel left it
@@ -127,6 +165,17 @@ struct takeover_unit {
 	unsigned int		nr_tables_dropped;
 	unsigned int		nr_flawed;
 	unsigned int		nr_pasid_pages;
+	unsigned int		nr_copies;
+	unsigned long		*dids;
+	unsigned int		max_did;
+	unsigned long		*live;
+	unsigned long		*shared;
+	struct takeover_tag	*tags[TAKEOVER_TAG_PAGES];
+	unsigned int		nr_tags;
+	u64			retagged_table;
+	u16			retagged_did;
+	u16			firmware[TAKEOVER_FIRMWARE_MAX];
+	unsigned int		nr_firmware;
 	unsigned int		nr_reports;
 	u64			irta;
 	u32			fsts;
@@ -173,13 +222,31 @@ int takeover_stop_queue(struct takeover_unit *unit);
 
 /* tables.c */
 int takeover_copy_tables(struct takeover_unit *unit);
-void takeover_reserve_did(struct takeover_unit *unit, unsigned int did);
+bool takeover_may_report(struct takeover_unit *unit);
 unsigned int takeover_entry_words(const struct takeover_unit *unit);
 u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid);
 u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid);
 
 /* pasid.c */
-int takeover_reserve_pasids(struct takeover_unit *unit, const u64 *entry);
+int takeover_reserve_pasids(struct takeover_unit *unit, u16 rid,
+			    const u64 *entry);
+int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry);
+
+/* tags.c */
+/* For each entry. takeover_settle_dids() does the rest for all at once. */
+static __always_inline void takeover_keep_did(struct takeover_unit *unit,
+					      unsigned int did)
+{
+	__set_bit(did, unit->dids);
+	if (did > unit->max_did)
+		unit->max_did = did;
+}
+
+int takeover_tag(struct takeover_unit *unit, u16 rid, unsigned int did);
+int takeover_new_did(struct takeover_unit *unit, u16 rid);
+int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry);
+void takeover_settle_dids(struct takeover_unit *unit);
+bool takeover_spare_did(struct takeover_unit *unit);
 
 /* block.c */
 u64 takeover_blocked_table(void);
@@ -195,6 +262,7 @@ int takeover_adopt_irtes(struct takeover_unit *unit, u64 *table, bool eim);
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev);
+void takeover_evict_rid(struct takeover_unit *unit, u16 rid);
 unsigned int takeover_release_device(struct takeover_unit *unit,
 				     struct device *dev);
 

@@ -151,9 +151,15 @@ void vtd_inv_devtlb(struct takeover_unit *core, struct device *dev, u16 rid)
 	__builtin_trap();
 }
 
-void vtd_reserve_did(struct takeover_unit *core, u16 did)
+void vtd_reserve_dids(struct takeover_unit *core, unsigned int first,
+		      unsigned long dids)
 {
-	set_bit(did, to_iommu(core)->domain_ids);
+	to_iommu(core)->domain_ids[first / BITS_PER_LONG] |= dids;
+}
+
+void vtd_free_did(struct takeover_unit *core, u16 did)
+{
+	clear_bit(did, to_iommu(core)->domain_ids);
 }
 
 int vtd_new_did(struct takeover_unit *core)
@@ -269,6 +275,9 @@ static int adopt(void)
 	/* Probing a unit allocates these; stock allocates its one here. */
 	unit.core.adopted = bench_pages(BITMAP_PAGES);
 	unit.core.confined = bench_pages(BITMAP_PAGES);
+	unit.core.dids = bench_pages(BITMAP_PAGES);
+	unit.core.live = bench_pages(BITMAP_PAGES);
+	unit.core.shared = bench_pages(BITMAP_PAGES);
 
 	takeover_adopt(&unit.core, (u64 *)iommu.root_entry, TAKEOVER_ADOPT);
 	return takeover_install(&unit.core);

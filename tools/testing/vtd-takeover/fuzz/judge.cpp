@@ -59,11 +59,12 @@ private:
 };
 
 Count ways_alive("ways alive"), ways_with_pasid("ways alive with a PASID"),
-    ways_dropped("ways dropped"), entries_blocked("entries blocked"),
-    units_blocked("units blocked"), units_deaf("units deaf"), released("devices released"),
-    reserved_reached("pages of firmware reached"), bombs("bombs"), remapped("interrupts alive"),
-    re_encoded("interrupts in the other mode"), posted("interrupts posted"),
-    interrupts_blocked("interrupts blocked"), maps("maps of old RAM"), no_maps("maps refused");
+    ways_dropped("ways dropped"), ways_retagged("ways under another id"),
+    entries_blocked("entries blocked"), units_blocked("units blocked"), units_deaf("units deaf"),
+    released("devices released"), reserved_reached("pages of firmware reached"), bombs("bombs"),
+    remapped("interrupts alive"), re_encoded("interrupts in the other mode"),
+    posted("interrupts posted"), interrupts_blocked("interrupts blocked"), maps("maps of old RAM"),
+    no_maps("maps refused");
 
 // Which memory was RAM, read off the ELF core header without regard to order or number.
 class Ram {
@@ -369,7 +370,38 @@ private:
                     return true;
             }
         }
-        return machine_.unit.nr_pasid_pages > 65536; // a bomb
+        return false;
+    }
+
+    // Or if it has more ids than the unit, or than one device may have, or too many tables.
+    bool greedy(model::Rid rid) const {
+        if (machine_.unit.nr_reports > TAKEOVER_REPORTS_MAX)
+            return true;
+        const std::string its = fmt::format("{:02x}:{:02x}.{}: entry dropped: ", rid.bus(),
+                                            rid.devfn() >> 3, rid.devfn() & 7);
+        return std::ranges::any_of(machine_.log, [&](const std::string& line) {
+            return line.find(its + "too many PASIDs") != line.npos ||
+                   line.find(its + "its domain id is the driver's") != line.npos;
+        });
+    }
+
+    // TAGS: a second-stage table may not go on under the driver's id.
+    static model::Outcome as_it_may_go_on(const Way& old, const Way& now) {
+        auto page = std::get<model::Translation>(old.outcome);
+        bool second = !page.pass_through;
+        for (const auto& step : old.steps)
+            if (step.table == model::Table::pasid_table) {
+                using model::pasid_entry::Pgtt;
+                const auto type = static_cast<Pgtt>(model::pasid_entry::pgtt.of(step.words));
+                second = type == Pgtt::second || type == Pgtt::nested;
+            }
+        if (second && page.did.value == TAKEOVER_DID_OF_DRIVER) {
+            page.did = std::get<model::Translation>(now.outcome).did;
+            must(page.did.value > TAKEOVER_DID_OF_DRIVER, "TAGS: {} is the driver's",
+                 page.did.value);
+            ways_retagged++;
+        }
+        return page;
     }
 
     void compare_ways() {
@@ -379,7 +411,7 @@ private:
                 if (now.reaches())
                     same(request, old, now);
                 else if (old.reaches()) {
-                    must(excused(old) && now.silent(),
+                    must((excused(old) || greedy(rid)) && now.silent(),
                          "ALIVE: {:#x} had {:#x} mapped, and has it no more", rid.value,
                          request.iova.value);
                     ways_dropped++;
@@ -393,7 +425,7 @@ private:
 
     void same(const model::Request& request, const Way& old, const Way& now) {
         const u64 to = std::get<model::Translation>(now.outcome).address.value;
-        if (image_.has(block) || !old.reaches() || old.outcome != now.outcome) {
+        if (image_.has(block) || !old.reaches() || as_it_may_go_on(old, now) != now.outcome) {
             must(reserved(request.rid) && to == (request.iova.value & ~(page_size - 1)) &&
                      std::ranges::any_of(machine_.firmware,
                                          [&](const auto& range) {
@@ -409,7 +441,8 @@ private:
             ways_with_pasid++;
         // TAGS
         const model::Did did = std::get<model::Translation>(now.outcome).did;
-        if (did.value < vtd_domain_ids(image_.head.cap) && !image_.head.poisoned)
+        if (did.value > TAKEOVER_DID_OF_DRIVER && did.value < vtd_domain_ids(image_.head.cap) &&
+            !image_.head.poisoned)
             must(machine_.reserved.contains({did.value}), "TAGS: {} is free", did.value);
     }
 

@@ -161,6 +161,8 @@ CrashKernel::Domain& CrashKernel::domain_of(std::size_t index) {
             return domain;
 
     World::Unit& unit = *world_.units[all[index].unit];
+    takeover_spare_did(&unit.core);
+    world_.settle();
     const int did = world_.new_did(unit);
     assert(did > 0);
     const Capabilities& can = unit.hardware.capabilities();

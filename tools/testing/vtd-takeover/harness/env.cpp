@@ -125,8 +125,14 @@ void vtd_inv_devtlb(takeover_unit* core, device*, u16 rid) {
     World::current().forget(unit, [&](Caches& caches) { caches.forget_device({rid}, {}, {}, 0); });
 }
 
-void vtd_reserve_did(takeover_unit* core, u16 did) {
-    event(core, "domain id {} reserved", did).used.insert({did});
+void vtd_reserve_dids(takeover_unit* core, unsigned first, unsigned long dids) {
+    World::Unit& unit = event(core, "domain ids from {} on reserved: {:#x}", first, dids);
+    for (unsigned i = 0; i < 64; i++)
+        if (dids >> i & 1)
+            unit.used.insert({static_cast<u16>(first + i)});
+}
+void vtd_free_did(takeover_unit* core, u16 did) {
+    World::current().free_did(event(core, "domain id {} given back", did), {did});
 }
 int vtd_new_did(takeover_unit* core) {
     World::Unit& unit = event(core, "domain id asked for");

@@ -40,6 +40,9 @@ Machine::Machine() {
     unit.name = "dmar0";
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
+    unit.dids = dids_.data();
+    unit.live = live_.data();
+    unit.shared = shared_.data();
 }
 
 Machine::~Machine() { current = nullptr; }
@@ -84,6 +87,9 @@ void Machine::forget() {
 
     adopted_.fill(0);
     confined_.fill(0);
+    dids_.fill(0);
+    live_.fill(0);
+    shared_.fill(0);
     unit = {};
     unit.name = before.name;
     unit.scalable = before.scalable;
@@ -91,6 +97,9 @@ void Machine::forget() {
     unit.ecap = before.ecap;
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
+    unit.dids = dids_.data();
+    unit.live = live_.data();
+    unit.shared = shared_.data();
     answers = true;
     allocations.reset();
     reserved.clear();
@@ -134,9 +143,10 @@ void Machine::free(void* table) {
 }
 
 int Machine::new_did() {
-    for (u16 did = 0; did < vtd_domain_ids(unit.cap); did++)
-        if (reserved.insert({did}).second)
-            return did;
+    // The driver keeps 0 and 1 to itself.
+    for (unsigned did = 2; did < vtd_domain_ids(unit.cap); did++)
+        if (reserved.insert({static_cast<u16>(did)}).second)
+            return static_cast<int>(did);
     return -ENOSPC;
 }
 
@@ -260,7 +270,16 @@ void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid) {
     Machine::of(unit).note(Op::InvDevtlb, 0, {}, {rid});
 }
 
-void vtd_reserve_did(takeover_unit* unit, u16 did) { Machine::of(unit).reserved.insert({did}); }
+void vtd_reserve_dids(takeover_unit* unit, unsigned first, unsigned long dids) {
+    for (unsigned i = 0; i < 64; i++)
+        if (dids >> i & 1)
+            Machine::of(unit).reserved.insert({static_cast<u16>(first + i)});
+}
+
+void vtd_free_did(takeover_unit* unit, u16 did) {
+    [[maybe_unused]] const auto erased = Machine::of(unit).reserved.erase({did});
+    assert(erased == 1);
+}
 
 int vtd_new_did(takeover_unit* unit) { return Machine::of(unit).new_did(); }
 

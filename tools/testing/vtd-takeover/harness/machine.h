@@ -143,6 +143,7 @@ public:
 private:
     std::array<unsigned long, TAKEOVER_RIDS / 64> adopted_{};
     std::array<unsigned long, TAKEOVER_RIDS / 64> confined_{};
+    std::array<unsigned long, TAKEOVER_DIDS / 64> dids_{}, live_{}, shared_{};
     std::map<Phys, Page> old_;
     std::vector<std::pair<Phys, u64>> ram_;
     std::map<void*, std::unique_ptr<u64[], void (*)(void*)>> tables_;

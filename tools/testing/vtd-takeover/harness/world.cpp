@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <cerrno>
 #include <sys/mman.h>
 
 #include <fmt/format.h>
@@ -123,7 +124,8 @@ World& World::current() {
 
 World::Unit::Unit(std::string called, const world::Unit& description, Memory& memory)
     : name(std::move(called)), hardware(description.capabilities, memory),
-      adopted(TAKEOVER_RIDS / 64), confined(TAKEOVER_RIDS / 64) {
+      adopted(TAKEOVER_RIDS / 64), confined(TAKEOVER_RIDS / 64), dids(TAKEOVER_DIDS / 64),
+      live(TAKEOVER_DIDS / 64), shared(TAKEOVER_DIDS / 64) {
     begin(description.scalable);
 }
 
@@ -133,12 +135,16 @@ void World::Unit::begin(bool scalable) {
     core.scalable = scalable;
     core.cap = hardware.capabilities().cap;
     core.ecap = hardware.capabilities().ecap;
-    std::ranges::fill(adopted, 0);
-    std::ranges::fill(confined, 0);
+    for (auto* bits : {&adopted, &confined, &dids, &live, &shared})
+        std::ranges::fill(*bits, 0);
     core.adopted = adopted.data();
     core.confined = confined.data();
-    used.clear();
+    core.dids = dids.data();
+    core.live = live.data();
+    core.shared = shared.data();
+    used = {{0}, of_driver};
     given.clear();
+    exhausted = false;
     closed = false;
 }
 
@@ -500,11 +506,11 @@ bool World::lives(const Unit& unit, Did did) const {
 }
 
 int World::new_did(Unit& unit) {
-    for (u32 did = 1; did < unit.hardware.capabilities().domain_ids(); did++) {
+    for (u32 did = 0; did < unit.hardware.capabilities().domain_ids(); did++) {
         const Did here{static_cast<u16>(did)};
         if (!unit.used.insert(here).second)
             continue;
-        if (lives(unit, here))
+        if (lives(unit, here) || translates(unit, here))
             throw Violation(Invariant::tags,
                             fmt::format("{}: domain id {} goes to a new domain, and the old one is "
                                         "in use",
@@ -512,14 +518,61 @@ int World::new_did(Unit& unit) {
         unit.given.insert(here);
         return static_cast<int>(did);
     }
-    return -1;
+    unit.exhausted = true;
+    return -ENOSPC;
+}
+
+void World::free_did(Unit& unit, Did did) {
+    const auto is_tagged = [=](const auto& line) { return line.tag.did == did; };
+    const Caches& caches = unit.hardware.caches();
+    if (did.value <= of_driver.value || !unit.used.erase(did))
+        throw Violation(
+            Invariant::access,
+            fmt::format("{}: domain id {} is given back, and was not taken", unit.name, did.value));
+    const bool probed = unit.given.erase(did); // and nobody has used it
+    if (!probed && (lives(unit, did) || translates(unit, did)))
+        throw Violation(Invariant::tags, fmt::format("{}: domain id {} is given back, and in use",
+                                                     unit.name, did.value));
+    if (std::ranges::any_of(caches.pages, is_tagged) ||
+        std::ranges::any_of(caches.walks, is_tagged))
+        throw Violation(
+            Invariant::tags,
+            fmt::format("{}: domain id {} is given back, and in the caches", unit.name, did.value));
+}
+
+// Does an entry of a device that was not released have this id? Our tables say, whatever they
+// were made from.
+bool World::translates(const Unit& unit, Did did) const {
+    if (!unit.closed)
+        return false;
+    const u64 rtaddr = *unit.hardware.roots().begin();
+    return std::ranges::any_of(tracked_, [&](const Tracked& dma) {
+        const std::size_t at = description.devices[dma.device].unit;
+        if (units[at].get() != &unit ||
+            requesters.at({at, dma.request.rid}).stage == Stage::released)
+            return false;
+        const Outcome now = plain(unit, rtaddr, dma.request);
+        const auto* page = std::get_if<Translation>(&now);
+        return page && page->did == did;
+    });
 }
 
 // What may be blocked rather than alive.
 bool World::excused(const Tracked& dma) const {
     return blocking || dma.damaged || dma.mixed || dma.out_of_sight ||
+           units[description.devices[dma.device].unit]->exhausted ||
            (failures_.allocation && chances.allocations >= failures_.allocation) ||
            (failures_.old_read && chances.old_reads >= failures_.old_read);
+}
+
+bool World::may_have_id_of_driver(const Tracked& dma) const {
+    const world::Device& device = description.devices[dma.device];
+    std::size_t domain = device.domain;
+    for (const world::Stream& stream : device.streams)
+        if (dma.request.pasid == stream.pasid)
+            domain = stream.domain;
+    const world::Paging paging = description.domains[domain].paging;
+    return paging == world::Paging::pass_through || paging == world::Paging::first;
 }
 
 void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const {
@@ -568,6 +621,10 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
             broken(Invariant::alive, dma.request, there);
         if (blocking && unit.closed && held && !reserved)
             broken(Invariant::closed, dma.request, there);
+        // A device-TLB has no ids: what a device learnt before is as good as ever.
+        if (unit.closed && held && page.did == of_driver && !device.ats &&
+            !may_have_id_of_driver(dma))
+            broken(Invariant::tags, dma.request, there + " under the driver's domain id");
     }
 }
 

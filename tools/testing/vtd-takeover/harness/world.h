@@ -69,6 +69,10 @@ struct Totals {
     unsigned long worlds{}, schedules{}, steps{}, walks{};
 };
 
+// Linux keeps two ids to itself: 0, and this one, of pass-through entries. It may tag an old
+// first-stage or pass-through entry as well, but no second-stage table (6.2.3.1).
+inline constexpr Did of_driver{1};
+
 class World {
 public:
     explicit World(const Description& description, Failures failures = {});
@@ -90,9 +94,10 @@ public:
         std::string name;
         takeover_unit core{};
         model::Unit hardware;
-        std::vector<unsigned long> adopted, confined;
+        std::vector<unsigned long> adopted, confined, dids, live, shared;
         std::set<Did> used;    // domain ids that a new domain does not get
         std::set<Did> given;   // those that new domains got
+        bool exhausted;        // there was none left: somebody may have to be blocked
         std::vector<Hpa> read; // words that some walk of the last exploration looked at, in order
         bool reads(Hpa first, u64 size) const {
             const auto at = std::ranges::lower_bound(read, first);
@@ -156,7 +161,9 @@ public:
     void forget(Unit& unit, const std::function<void(Caches&)>& what);
     void lock(bool& busy);
     int new_did(Unit& unit);
+    void free_did(Unit& unit, Did did);
     bool lives(const Unit& unit, Did did) const;
+    bool translates(const Unit& unit, Did did) const;
 
     // watch.cpp
     void about_to_write(const void* at, std::size_t size, bool once);
@@ -194,6 +201,7 @@ private:
     void judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const;
     void forgotten(const Unit& unit) const;
     bool excused(const Tracked& dma) const;
+    bool may_have_id_of_driver(const Tracked& dma) const;
     [[noreturn]] void broken(Invariant invariant, const Request& request,
                              const std::string& what) const;
     std::size_t index(const Unit& unit) const;

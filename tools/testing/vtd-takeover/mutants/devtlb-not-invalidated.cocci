@@ -9,4 +9,5 @@
 expression unit, dev, rid, did;
 @@
   forget_entry(unit, rid, did);
-- vtd_inv_devtlb(unit, dev, rid);
+- if (dev)
+- 	vtd_inv_devtlb(unit, dev, rid);

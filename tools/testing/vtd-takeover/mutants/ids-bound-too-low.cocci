@@ -2,11 +2,11 @@
 //
 // The last id of the unit.
 //
-// file: tables.c
+// file: tags.c
 // breaks: EXPECT
 
 @@
 expression unit, did;
 @@
-- did < vtd_domain_ids(unit->cap)
-+ did + 1 < vtd_domain_ids(unit->cap)
+- did >= vtd_domain_ids(unit->cap)
++ did + 1 >= vtd_domain_ids(unit->cap)

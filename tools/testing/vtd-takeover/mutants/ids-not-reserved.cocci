@@ -2,11 +2,11 @@
 //
 // The first new domain gets an id of the old kernel.
 //
-// file: tables.c
+// file: tags.c
 // breaks: TAGS
 
 @@
-expression unit, did;
+expression unit, i;
 @@
-- vtd_reserve_did(unit, did);
+- vtd_reserve_dids(unit, i * BITS_PER_LONG, unit->dids[i]);
 + ;

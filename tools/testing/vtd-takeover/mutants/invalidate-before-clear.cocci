@@ -7,12 +7,12 @@
 // breaks: FRESH
 
 @@
-expression entry, word, unit, rid, did;
+expression entry, word, left, unit, rid, did;
 @@
-- WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
+- WRITE_ONCE(entry[0], (word & ~VTD_CTX_PRESENT) | left);
 - vtd_flush_lines(entry, sizeof(*entry));
 - vtd_flush_write_buffer(unit);
   forget_entry(unit, rid, did);
-+ WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
++ WRITE_ONCE(entry[0], (word & ~VTD_CTX_PRESENT) | left);
 + vtd_flush_lines(entry, sizeof(*entry));
 + vtd_flush_write_buffer(unit);

@@ -3,7 +3,7 @@
 // The neighbours of a device that maps are blocked aloud.
 //
 // file: block.c
-// breaks: CLOSED
+// breaks: ALIVE
 
 @@
 expression table, unit;

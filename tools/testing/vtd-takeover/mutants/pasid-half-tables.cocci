@@ -6,7 +6,7 @@
 // breaks: TAGS
 
 @@
-expression unit, addr;
+expression unit, rid, addr;
 @@
-- reserve_ids(unit, addr, VTD_PASIDS_PER_TABLE);
-+ reserve_ids(unit, addr, VTD_PASIDS_PER_TABLE / 2);
+- reserve_ids(unit, rid, addr, VTD_PASIDS_PER_TABLE)
++ reserve_ids(unit, rid, addr, VTD_PASIDS_PER_TABLE / 2)

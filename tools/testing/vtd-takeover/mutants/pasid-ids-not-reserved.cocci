@@ -6,10 +6,7 @@
 // breaks: TAGS
 
 @@
-expression unit, did;
+expression unit, entry, rid;
 @@
-- if (!unit->scalable) {
-+ if (unit) {
-  takeover_reserve_did(unit, did);
-  return true;
-  }
+- if (unit->scalable)
+- 	return pasids_are_known(unit, entry, rid);

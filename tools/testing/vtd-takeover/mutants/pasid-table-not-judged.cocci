@@ -9,4 +9,4 @@
 expression addr, entries;
 @@
 - if (!takeover_oldmem_plausible(addr, entries * VTD_PTE_SIZE))
-- 	return;
+- 	return 0;

@@ -6,8 +6,8 @@
 // breaks: FRESH
 
 @@
-expression entry, word, unit;
+expression entry, word, left, unit;
 @@
-  WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
+  WRITE_ONCE(entry[0], (word & ~VTD_CTX_PRESENT) | left);
 - vtd_flush_lines(entry, sizeof(*entry));
   vtd_flush_write_buffer(unit);

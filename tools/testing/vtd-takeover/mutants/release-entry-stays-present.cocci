@@ -6,7 +6,7 @@
 // breaks: FRESH
 
 @@
-expression entry, word;
+expression entry, word, left;
 @@
-- WRITE_ONCE(entry[0], word & ~VTD_CTX_PRESENT);
-+ WRITE_ONCE(entry[0], word);
+- WRITE_ONCE(entry[0], (word & ~VTD_CTX_PRESENT) | left);
++ WRITE_ONCE(entry[0], word | left);

@@ -6,8 +6,9 @@
 // breaks: TAGS
 
 @@
-expression entry;
+expression entry, ret, unit, rid;
 @@
-- if (!(entry[0] & VTD_SM_CTX_PASIDE))
-+ if (entry)
-  	{ ... }
+- if (entry[0] & VTD_SM_CTX_PASIDE)
+- 	ret = reserve_all(unit, rid, entry);
+- else
+  	ret = reserve_rid_pasid(unit, rid, entry);

@@ -3,7 +3,7 @@
 // The enable bits take the state that is written.
 //
 // file: unit.c
-// breaks: ON
+// breaks: ACCESS
 
 @@
 expression unit, state;

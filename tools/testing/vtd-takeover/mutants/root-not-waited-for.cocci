@@ -3,7 +3,7 @@
 // The command is not complete when the caches are emptied.
 //
 // file: unit.c
-// breaks: ALIVE
+// breaks: FRESH
 
 @@
 expression ret, unit;

@@ -45,8 +45,8 @@ Scene server(std::string name, u64 card, u64 disk) {
     return {
         std::move(name),
         machine(
-            {{.did = {1}, .pages = {page(card, 0, false), page(card - page_size, 1, false)}},
-             {.did = {2}, .pages = {page(disk, 2, true, false), page(disk - page_size, 3, false)}}},
+            {{.did = {2}, .pages = {page(card, 0, false), page(card - page_size, 1, false)}},
+             {.did = {3}, .pages = {page(disk, 2, true, false), page(disk - page_size, 3, false)}}},
             {{.unit = 0, .rids = {Rid::of(1, 0, 0)}, .domain = 0},
              {.unit = 0, .rids = {Rid::of(0, 0x1f, 2)}, .domain = 1}}),
         {{.name = "network card"}, {.name = "disk", .disk = true, .dump = true}}};

@@ -168,6 +168,7 @@ std::vector<Both> numbers() {
         BOTH(VTD_TTM_EXTENDED, rtaddr::Ttm::reserved),
         BOTH(VTD_TTM_ABORT, rtaddr::Ttm::abort),
         BOTH(VTD_PGTT_SECOND_STAGE, pasid_entry::Pgtt::second),
+        BOTH(VTD_PGTT_NESTED, pasid_entry::Pgtt::nested),
         BOTH(VTD_DELIVERY_FIXED, irte::Delivery::fixed),
         BOTH(VTD_DELIVERY_LOWEST, irte::Delivery::lowest),
     };

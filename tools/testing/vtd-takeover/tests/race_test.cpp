@@ -21,8 +21,8 @@ Description two_units(const Variant& variant) {
     return {
         .units = {{capabilities(variant), variant.scalable},
                   {capabilities(variant), variant.scalable}},
-        .domains = {{.did = {1}, .pages = {{{0x1000}, target_page(0)}}},
-                    {.did = {2}, .pages = {{{0x1000}, target_page(1)}}}},
+        .domains = {{.did = {2}, .pages = {{{0x1000}, target_page(0)}}},
+                    {.did = {3}, .pages = {{{0x1000}, target_page(1)}}}},
         .devices = {{.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 0},
                     {.unit = 1, .rids = {Rid::of(0x80, 31, 7)}, .domain = 1}},
     };

@@ -61,7 +61,7 @@ TEST_P(Worlds, EveryOrderOfSteps) {
 // Of a unit with 256 ids the last one is 255. New domains get the first that is free, so that only
 // the note of it can tell.
 TEST_P(Worlds, EveryIdIsReserved) {
-    for (const u16 did : std::initializer_list<u16>{4, 100, 254, 255}) {
+    for (const u16 did : std::initializer_list<u16>{5, 100, 254, 255}) {
         Description description = small_machine(variant());
         description.domains[1].did = {did};
         World world(description);
@@ -186,6 +186,106 @@ TEST_P(Worlds, IdsOfRidPasid) {
     }
 }
 
+// 6.2.3.1: what the driver tags with its own id may go on under it, and nothing else may: not even
+// before a driver has mapped.
+TEST_P(Worlds, TheIdOfTheDriver) {
+    for (const Paging paging :
+         {Paging::second, Paging::pass_through, Paging::first, Paging::nested}) {
+        const bool of_process = paging == Paging::first || paging == Paging::nested;
+        if (of_process && !variant().scalable)
+            continue;
+        Description description = small_machine(variant());
+        description.domains[0].did = of_driver;
+        description.domains[0].paging = paging;
+        if (paging == Paging::nested || paging == Paging::pass_through)
+            description.domains[0].pages = {{{target_page(0).value}, target_page(0)}};
+        description.devices[1].ats &= paging != Paging::pass_through;
+        if (variant().scalable) {
+            description.devices[2].rids.pop_back();
+            description.devices[2].streams = {{{70}, 0}, {{71}, 1}};
+        }
+        for (const auto& order : {std::array{0U, 1U, 2U, 3U}, {2U, 3U, 1U, 0U}}) {
+            World world(description);
+            CrashKernel kernel(world);
+            kernel.boot();
+            const takeover_unit& unit = world.units[0]->core;
+            EXPECT_EQ(unit.nr_dropped, 0U);
+            EXPECT_EQ(unit.nr_copies != 0,
+                      variant().scalable && (paging == Paging::second || paging == Paging::nested));
+            for (const std::size_t device : order)
+                kernel.map(device);
+        }
+    }
+}
+
+// A unit with 16 ids, of which two are Linux's, and as many domains.
+class FewIds : public Worlds {
+protected:
+    static constexpr std::size_t ids = 14;
+
+    // The first `sharing` devices have one domain, as in a virtual machine; all others one each.
+    static Description crowd(std::size_t sharing) {
+        Description description = small_machine(variant());
+        description.units[0].capabilities.cap &= ~u64{7};
+        description.domains.clear();
+        description.devices.clear();
+        for (unsigned n = 0; n < ids; n++)
+            description.domains.push_back(
+                {.did = {static_cast<u16>(n + 2)}, .pages = {{{0x1000}, target_page(n)}}});
+        for (unsigned n = 0; n < ids + sharing - 1; n++)
+            description.devices.push_back({.unit = 0,
+                                           .rids = {Rid::of(0, n, 0)},
+                                           .domain = n < sharing ? 0 : n - (sharing - 1)});
+        return description;
+    }
+
+    static std::size_t blocked(World& world) {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(world.devices, [&](const ::device& device) {
+                return takeover_blocks_rid(&world.units[0]->core, device.rids[0].value);
+            }));
+    }
+};
+
+// Who maps gives back an id and takes one: nobody else needs to go.
+TEST_P(FewIds, AreEnoughForAsManyDomains) {
+    World world(crowd(1));
+    CrashKernel kernel(world);
+    kernel.boot();
+    for (std::size_t device = 0; device < world.devices.size(); device++) {
+        kernel.map(device);
+        ASSERT_EQ(blocked(world), 0U) << device;
+    }
+}
+
+// The first and second of three that share an id need another one: those of the last two, who have
+// no driver.
+TEST_P(FewIds, AreTakenFromOthers) {
+    World world(crowd(3));
+    CrashKernel kernel(world);
+    kernel.boot();
+    for (std::size_t device = 0; device < ids; device++) {
+        kernel.map(device);
+        ASSERT_EQ(blocked(world), std::min<std::size_t>(device + 1, 2)) << device;
+    }
+}
+
+// Before it maps the last device, whose id is the highest, is reached by nobody but firmware.
+TEST_P(FewIds, AreNotTakenFromFirmware) {
+    Description description = crowd(2);
+    vtd::world::Device& last = description.devices.back();
+    last.reserved = true;
+    description.domains[last.domain].pages.push_back(
+        {{vtd::world::firmware_memory.value}, vtd::world::firmware_memory});
+    World world(description);
+    CrashKernel kernel(world);
+    kernel.boot();
+    kernel.map(0);
+    EXPECT_EQ(blocked(world), 1U);
+    EXPECT_FALSE(takeover_blocks_rid(&world.units[0]->core, last.rids[0].value));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FewIds, testing::Range(0U, Variant::all));
 INSTANTIATE_TEST_SUITE_P(All, Worlds, testing::Range(0U, Variant::all));
 
 } // namespace

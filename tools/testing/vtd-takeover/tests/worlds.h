@@ -39,11 +39,11 @@ inline Hpa target_page(unsigned n) { return world::first_target + n * page_size;
 inline world::Description small_machine(const Variant& variant) {
     return {
         .units = {{capabilities(variant), variant.scalable}},
-        .domains = {{.did = {1},
+        .domains = {{.did = {2},
                      .pages = {{{0x1000}, target_page(0)},
                                {{0x40002000}, target_page(1), page_bits, true, false}}},
-                    {.did = {2}, .pages = {{{0x1000}, target_page(2)}}},
-                    {.did = {3},
+                    {.did = {3}, .pages = {{{0x1000}, target_page(2)}}},
+                    {.did = {4},
                      .paging = world::Paging::pass_through,
                      .pages = {{{target_page(3).value}, target_page(3)}}}},
         .devices = {{.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 0},

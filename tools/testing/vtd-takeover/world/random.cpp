@@ -126,7 +126,7 @@ rc::Gen<Plan> plans(Scope scope) {
             for (unsigned n = 0; n < domains; n++) {
                 // The ids that a kernel gives away first, now and then one from the end.
                 const unsigned last = description.units[i].capabilities.domain_ids() - 1;
-                const Did did{static_cast<u16>(below(5U) ? n + 1 : last - n)};
+                const Did did{static_cast<u16>(below(5U) ? n + 2 : last - n)};
                 domains_of[i].push_back(description.domains.size());
                 description.domains.push_back(domain(description.units[i], did));
             }

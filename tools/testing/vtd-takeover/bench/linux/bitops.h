@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #define BITS_PER_LONG		64
+#define BIT_WORD(bit)		((bit) / BITS_PER_LONG)
 
 static inline bool test_bit(unsigned long bit, const unsigned long *map)
 {
@@ -26,6 +27,11 @@ static inline void set_bit(unsigned long bit, unsigned long *map)
 static inline void __set_bit(unsigned long bit, unsigned long *map)
 {
 	asm volatile("btsq %1, %0" : "+m"(*map) : "r"(bit) : "memory");
+}
+
+static inline void __clear_bit(unsigned long bit, unsigned long *map)
+{
+	asm volatile("btrq %1, %0" : "+m"(*map) : "r"(bit) : "memory");
 }
 
 static inline void clear_bit(unsigned long bit, unsigned long *map)

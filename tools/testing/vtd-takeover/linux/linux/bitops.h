@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #define BITS_PER_LONG		64
+#define BIT_WORD(bit)		((bit) / BITS_PER_LONG)
 
 static inline bool test_bit(unsigned long bit, const unsigned long *map)
 {
@@ -23,6 +24,16 @@ static inline void clear_bit(unsigned long bit, unsigned long *map)
 {
 	__atomic_fetch_and(&map[bit / BITS_PER_LONG],
 			   ~(1UL << (bit % BITS_PER_LONG)), __ATOMIC_RELAXED);
+}
+
+static inline void __set_bit(unsigned long bit, unsigned long *map)
+{
+	map[bit / BITS_PER_LONG] |= 1UL << (bit % BITS_PER_LONG);
+}
+
+static inline void __clear_bit(unsigned long bit, unsigned long *map)
+{
+	map[bit / BITS_PER_LONG] &= ~(1UL << (bit % BITS_PER_LONG));
 }
 
 #endif

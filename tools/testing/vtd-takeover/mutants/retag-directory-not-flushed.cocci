@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A unit that does not snoop sees what was in the page before.
+//
+// file: pasid.c
+// breaks: ALIVE
+
+@@
+expression directory;
+@@
+- vtd_flush_lines(directory, VTD_TABLE_SIZE);
