@@ -60,7 +60,8 @@ void vtd_free_table(void *table);
 
 /*
  * Copies from memory of the old kernel, at most VTD_TABLE_SIZE bytes. Survives
- * poison. Returns 0, or a negative errno and leaves @dst undefined.
+ * poison. Returns 0, -EIO if it is poisoned, or another negative errno; then
+ * @dst is undefined.
  */
 int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size);
 

@@ -54,6 +54,15 @@ static unsigned int rid_pasid(const struct takeover_unit *unit,
 	return FIELD_GET(VTD_SM_CTX_RID_PASID, entry[1]);
 }
 
+/*
+ * Poison is of no use to the unit either, and needs no id. What cannot be read
+ * for another reason may need any.
+ */
+static int unless_poison(int ret)
+{
+	return ret == -EIO ? 0 : ret;
+}
+
 /* What the caches are not filled from needs no id. */
 static int reserve_ids(struct takeover_unit *unit, u16 rid, phys_addr_t addr,
 		       unsigned int entries)
@@ -67,8 +76,9 @@ static int reserve_ids(struct takeover_unit *unit, u16 rid, phys_addr_t addr,
 
 	for (; entries; entries -= words / VTD_PTE_WORDS) {
 		words = min(entries * VTD_PTE_WORDS, PART_WORDS);
-		if (vtd_read_oldmem(part, addr, words * sizeof(u64)))
-			return 0;
+		ret = vtd_read_oldmem(part, addr, words * sizeof(u64));
+		if (ret)
+			return unless_poison(ret);
 		for (i = 0; i < words; i += VTD_PTE_WORDS) {
 			if (!(part[i] & VTD_CTX_PRESENT))
 				continue;
@@ -89,12 +99,14 @@ static int reserve_rid_pasid(struct takeover_unit *unit, u16 rid,
 	unsigned int pasid = rid_pasid(unit, entry);
 	size_t at = pasid / VTD_PASIDS_PER_TABLE * sizeof(u64);
 	u64 pde;
+	int ret;
 
 	if (at >= vtd_pasid_directory_size(entry[0]))
 		return 0;
-	if (vtd_read_oldmem(&pde, (entry[0] & VTD_SM_CTX_PASIDDIRPTR) + at,
-			    sizeof(pde)))
-		return 0;
+	ret = vtd_read_oldmem(&pde, (entry[0] & VTD_SM_CTX_PASIDDIRPTR) + at,
+			      sizeof(pde));
+	if (ret)
+		return unless_poison(ret);
 	if (!(pde & VTD_CTX_PRESENT))
 		return 0;
 	return reserve_ids(unit, rid,
@@ -113,8 +125,11 @@ static int reserve_all(struct takeover_unit *unit, u16 rid, const u64 *entry)
 	if (too_many(unit, size))
 		return -E2BIG;
 	for (; size; size -= sizeof(part), addr += sizeof(part)) {
-		if (vtd_read_oldmem(part, addr, sizeof(part)))
+		ret = vtd_read_oldmem(part, addr, sizeof(part));
+		if (ret == -EIO)
 			continue;
+		if (ret)
+			return ret;
 		for (i = 0; i < PART_WORDS; i++) {
 			if (!(part[i] & VTD_CTX_PRESENT))
 				continue;
@@ -136,7 +151,7 @@ static int reserve_all(struct takeover_unit *unit, u16 rid, const u64 *entry)
  * @rid: its requester id
  * @entry: the device's context entry; its directory lies in old RAM
  *
- * What cannot be read, or is not in old RAM, is passed over.
+ * What is poisoned, or is not in old RAM, is passed over.
  *
  * Return: 0; -E2BIG if there are more of them than can be true; -ENOMEM.
  */
@@ -175,8 +190,7 @@ static void free_copy(struct takeover_unit *unit, u64 *table)
 }
 
 /*
- * The table of a directory entry, in a copy if an id of it has to change. One
- * that cannot be read the unit cannot read either.
+ * The table of a directory entry, in a copy if an id of it has to change.
  *
  * Return: 1 if it is a copy now, 0 if not; a negative errno.
  */
@@ -185,7 +199,7 @@ static int retag_table(struct takeover_unit *unit, u16 rid, u64 *pde)
 	phys_addr_t addr = *pde & VTD_PDE_SMPTBLPTR;
 	u64 *table;
 	unsigned int i;
-	int ret = 0, changed = 0;
+	int ret, changed = 0;
 
 	if (!(*pde & VTD_CTX_PRESENT) ||
 	    !takeover_oldmem_plausible(addr, VTD_TABLE_SIZE))
@@ -194,8 +208,11 @@ static int retag_table(struct takeover_unit *unit, u16 rid, u64 *pde)
 	table = alloc_copy(unit);
 	if (!table)
 		return -ENOMEM;
-	if (vtd_read_oldmem(table, addr, VTD_TABLE_SIZE))
-		goto out;
+	ret = vtd_read_oldmem(table, addr, VTD_TABLE_SIZE);
+	if (ret) {
+		free_copy(unit, table);
+		return unless_poison(ret);
+	}
 	for (i = 0; i < VTD_TABLE_WORDS && ret >= 0; i += VTD_PTE_WORDS) {
 		ret = takeover_retag_pasid(unit, rid, table + i);
 		changed |= ret;
@@ -206,7 +223,6 @@ static int retag_table(struct takeover_unit *unit, u16 rid, u64 *pde)
 				 (*pde & ~VTD_PDE_SMPTBLPTR));
 		return 1;
 	}
-out:
 	free_copy(unit, table);
 	return ret;
 }

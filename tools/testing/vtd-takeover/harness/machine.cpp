@@ -160,6 +160,8 @@ int Machine::read_old(void* dst, Phys src, std::size_t size) {
         const std::size_t here = std::min<std::size_t>(size, table_size - offset);
         const auto found = old_.find(page);
 
+        if (unmappable.contains(page))
+            return -ENOMEM;
         if (found == old_.end() || poisoned.contains(page))
             return -EIO;
         std::memcpy(to, reinterpret_cast<const char*>(found->second.data()) + offset, here);

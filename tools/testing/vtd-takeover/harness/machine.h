@@ -119,6 +119,7 @@ public:
     bool answers = true;                       // the unit completes its commands
     std::optional<int> allocations;            // that still succeed; nothing: all
     std::set<Phys> poisoned;                   // pages that cannot be read
+    std::set<Phys> unmappable;                 // nor can these, by software
     std::set<Did> reserved;
     std::vector<Reserved> firmware; // ranges that firmware reserves for devices
     std::set<unsigned int> reserved_irtes;

@@ -523,8 +523,6 @@ int World::new_did(Unit& unit) {
 }
 
 void World::free_did(Unit& unit, Did did) {
-    const auto is_tagged = [=](const auto& line) { return line.tag.did == did; };
-    const Caches& caches = unit.hardware.caches();
     if (did.value <= of_driver.value || !unit.used.erase(did))
         throw Violation(
             Invariant::access,
@@ -533,17 +531,25 @@ void World::free_did(Unit& unit, Did did) {
     if (!probed && (lives(unit, did) || translates(unit, did)))
         throw Violation(Invariant::tags, fmt::format("{}: domain id {} is given back, and in use",
                                                      unit.name, did.value));
-    if (std::ranges::any_of(caches.pages, is_tagged) ||
-        std::ranges::any_of(caches.walks, is_tagged))
+    if (unit.closed && cached(unit, did))
         throw Violation(
             Invariant::tags,
             fmt::format("{}: domain id {} is given back, and in the caches", unit.name, did.value));
 }
 
+// What is reserved memory's is used when all caches have been emptied.
+bool World::cached(const Unit& unit, Did did) {
+    const Caches& caches = unit.hardware.caches();
+    const auto is_tagged = [=](const auto& line) { return line.tag.did == did; };
+    return std::ranges::any_of(caches.pages, is_tagged) ||
+           std::ranges::any_of(caches.walks, is_tagged);
+}
+
 // Does an entry of a device that was not released have this id? Our tables say, whatever they
 // were made from.
 bool World::translates(const Unit& unit, Did did) const {
-    if (!unit.closed)
+    // What software cannot read is poison, and no use to the unit either.
+    if (!unit.closed || (failures_.old_read && chances.old_reads >= failures_.old_read))
         return false;
     const u64 rtaddr = *unit.hardware.roots().begin();
     return std::ranges::any_of(tracked_, [&](const Tracked& dma) {

@@ -164,6 +164,7 @@ public:
     void free_did(Unit& unit, Did did);
     bool lives(const Unit& unit, Did did) const;
     bool translates(const Unit& unit, Did did) const;
+    static bool cached(const Unit& unit, Did did);
 
     // watch.cpp
     void about_to_write(const void* at, std::size_t size, bool once);

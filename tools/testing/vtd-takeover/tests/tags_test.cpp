@@ -451,6 +451,42 @@ TEST_P(ScalableTags, OfADirectoryThatCannotBeReadBlock) {
     }
 }
 
+// Of what is not read for want of memory the ids are not known, and the unit reads it.
+TEST_P(ScalableTags, ThatAreNotKnownBlock) {
+    use_pasids(disk, 0);
+    give(disk, 0, 0x20);
+    give(nic, 0, 0x21);
+    for (const Phys page : {directory_of(disk), table_of(disk, 0)}) {
+        for (const u64 bits : {u64{0}, pasid_enable}) {
+            start_again();
+            use_pasids(disk, bits);
+            machine.unmappable = {page};
+            adopt();
+            EXPECT_TRUE(blocked(disk)) << bits;
+            EXPECT_EQ(machine.reserved, std::set{Did{0x21}});
+            machine.unmappable.clear();
+            machine.poisoned = {page};
+            start_again();
+            adopt();
+            EXPECT_TRUE(same(ours(disk), old(disk))) << bits;
+            machine.poisoned.clear();
+        }
+    }
+}
+
+// Nor may there be the memory a second time.
+TEST_P(ScalableTags, OfATableThatIsReadNoMoreBlock) {
+    give(nic, 0, of_driver);
+    std::size_t looks = 0;
+    machine.on_read = [&](Phys at, std::size_t) {
+        if (at == table_of(nic, 0) && ++looks == 2)
+            machine.unmappable.insert(at);
+    };
+    adopt();
+    EXPECT_TRUE(blocked(nic));
+    EXPECT_EQ(machine.unit.nr_copies, 0U);
+}
+
 TEST_P(ScalableTags, WithoutMemoryForACopyBlock) {
     give(nic, 0, of_driver);
     give(nic, 130, of_driver);
