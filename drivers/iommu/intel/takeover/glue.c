@@ -47,6 +47,7 @@ struct glue_unit {
 };
 
 static enum takeover_mode takeover_mode __ro_after_init = TAKEOVER_ADOPT;
+static bool takeover_resets __ro_after_init;
 static struct takeover_policy takeover_policy __ro_after_init;
 
 static struct intel_iommu *to_iommu(struct takeover_unit *unit)
@@ -56,8 +57,8 @@ static struct intel_iommu *to_iommu(struct takeover_unit *unit)
 
 static int __init takeover_setup(char *arg)
 {
-	if (takeover_parse_mode(arg, &takeover_mode))
-		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are\n",
+	if (takeover_parse_mode(arg, &takeover_mode, &takeover_resets))
+		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are, with ,reset or without\n",
 			arg);
 	return 1;
 }
@@ -815,6 +816,137 @@ void intel_takeover_release(struct device *dev)
 		install_pasid_table(dev);
 #endif
 }
+
+/*
+ * A port or bridge takes what is behind it down with it. So does a VMD
+ * controller, which looks like any RAID controller of Intel's.
+ */
+static bool leads_to_others(struct pci_dev *pdev)
+{
+	return pdev->hdr_type != PCI_HEADER_TYPE_NORMAL ||
+	       pdev->class >> 16 == PCI_BASE_CLASS_BRIDGE ||
+	       (pdev->vendor == PCI_VENDOR_ID_INTEL &&
+		pdev->class >> 8 == PCI_CLASS_STORAGE_RAID);
+}
+
+/* Does a function say that it can be reset alone? Both ways to say so count. */
+static bool has_flr(struct pci_dev *pdev)
+{
+	u8 cap = 0;
+	int pos;
+
+	if (pdev->dev_flags & PCI_DEV_FLAGS_NO_FLR_RESET)
+		return false;
+	if (!pcie_reset_flr(pdev, PCI_RESET_PROBE))
+		return true;
+
+	pos = pci_find_capability(pdev, PCI_CAP_ID_AF);
+	if (pos)
+		pci_read_config_byte(pdev, pos + PCI_AF_CAP, &cap);
+	return cap & PCI_AF_CAP_TP && cap & PCI_AF_CAP_FLR;
+}
+
+/*
+ * The old mappings are still in place, and no driver knows the function yet:
+ * what it was doing ends here, and its driver may map in any order it likes.
+ * Config space is kept, bus mastering is off until it is restored. Devices
+ * known to need more than their function-level reset get that.
+ *
+ * Where the core blocks a function with ATS for the time of its reset, that
+ * releases it: after its bus mastering, before the reset, which is as good.
+ */
+static void reset_held_device(struct pci_dev *pdev)
+{
+	int ret;
+
+	if (!pci_device_is_present(pdev))
+		return;
+	if (!has_flr(pdev)) {
+		pci_info(pdev, "not reset, it has no function-level reset\n");
+		return;
+	}
+	ret = pci_reset_function_locked(pdev);
+	if (ret)
+		pci_warn(pdev, "could not be reset (%d)\n", ret);
+	else
+		pci_info(pdev, "reset before its driver starts\n");
+}
+
+static int is_rid(u16 rid, void *data)
+{
+	return rid == *(u16 *)data;
+}
+
+/* Has a device, which is the data, this requester id as well? */
+static int is_rid_of_other(u16 rid, void *data)
+{
+	return vtd_visit_rids(data, is_rid, &rid);
+}
+
+/*
+ * Behind a PCIe-to-PCI bridge several devices have one requester id, and are
+ * released together when the first of them maps. From then on what the others
+ * still do for the crashed kernel would get to where the first one's driver
+ * maps. Without bus mastering they do nothing; their drivers switch it on.
+ */
+static int quiet_sharing_device(struct device *dev, void *data)
+{
+	struct device *first = data;
+
+	if (dev == first || dev->driver || !dev_is_pci(dev) ||
+	    to_pci_dev(dev)->hdr_type != PCI_HEADER_TYPE_NORMAL ||
+	    !vtd_visit_rids(dev, is_rid_of_other, first))
+		return 0;
+
+	pci_clear_master(to_pci_dev(dev));
+	dev_info(dev, "bus mastering switched off, %s has the same requester id\n",
+		 dev_name(first));
+	return 0;
+}
+
+static void quiet_sharing_devices(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+
+	if (!group)
+		return;
+	iommu_group_for_each_dev(group, dev, quiet_sharing_device);
+	iommu_group_put(group);
+}
+
+/* Comes with the lock of the device held. */
+static int takeover_bus_event(struct notifier_block *nb, unsigned long event,
+			      void *data)
+{
+	struct device *dev = data;
+	struct device_domain_info *info;
+
+	if (event != BUS_NOTIFY_BIND_DRIVER)
+		return NOTIFY_DONE;
+
+	info = dev_iommu_priv_get(dev);
+	if (!info || !intel_takeover_holds_device(dev) ||
+	    leads_to_others(to_pci_dev(dev)))
+		return NOTIFY_DONE;
+
+	quiet_sharing_devices(dev);
+	if (takeover_resets)
+		reset_held_device(to_pci_dev(dev));
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block takeover_bus_events = {
+	.notifier_call = takeover_bus_event,
+};
+
+/* Before there are any drivers. */
+static int __init watch_drivers(void)
+{
+	if (!takeover_policy.found)
+		return 0;
+	return bus_register_notifier(&pci_bus_type, &takeover_bus_events);
+}
+fs_initcall_sync(watch_drivers);
 
 static int not_blocked(u16 rid, void *data)
 {

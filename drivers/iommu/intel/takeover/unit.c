@@ -30,23 +30,45 @@
 #define DRAIN_TIMEOUT_US	100000
 #define DRAIN_POLL_US		10
 
+static bool is_word(const char *text, size_t length, const char *word)
+{
+	return length == strlen(word) && !strncmp(text, word, length);
+}
+
 /**
  * takeover_parse_mode - read the value of intel_iommu_takeover=
- * @arg: the value, or NULL
- * @mode: where to put it; unchanged on an error
+ * @arg: the value, or NULL: a mode, and options after it, set apart by commas
+ * @mode: where to put the mode
+ * @reset: where to put whether devices are to be reset before their drivers
  *
- * Return: 0, or -EINVAL for a value that means nothing.
+ * Return: 0, or -EINVAL, with nothing put anywhere, for a value that means
+ * nothing.
  */
-int takeover_parse_mode(const char *arg, enum takeover_mode *mode)
+int takeover_parse_mode(const char *arg, enum takeover_mode *mode, bool *reset)
 {
-	if (arg && !strcmp(arg, "adopt"))
-		*mode = TAKEOVER_ADOPT;
-	else if (arg && !strcmp(arg, "block"))
-		*mode = TAKEOVER_BLOCK;
-	else if (arg && !strcmp(arg, "off"))
-		*mode = TAKEOVER_OFF;
+	size_t length = arg ? strcspn(arg, ",") : 0;
+	enum takeover_mode found;
+	bool resets = false;
+
+	if (is_word(arg, length, "adopt"))
+		found = TAKEOVER_ADOPT;
+	else if (is_word(arg, length, "block"))
+		found = TAKEOVER_BLOCK;
+	else if (is_word(arg, length, "off"))
+		found = TAKEOVER_OFF;
 	else
 		return -EINVAL;
+
+	while (arg[length]) {
+		arg += length + 1;
+		length = strcspn(arg, ",");
+		if (!is_word(arg, length, "reset"))
+			return -EINVAL;
+		resets = true;
+	}
+
+	*mode = found;
+	*reset = resets;
 	return 0;
 }
 

@@ -210,7 +210,7 @@ struct takeover_span {
 };
 
 /* unit.c */
-int takeover_parse_mode(const char *arg, enum takeover_mode *mode);
+int takeover_parse_mode(const char *arg, enum takeover_mode *mode, bool *reset);
 void takeover_judge_unit(struct takeover_policy *policy, u64 cap, u64 ecap,
 			 u32 gsts, u64 rtaddr);
 void takeover_snapshot(struct takeover_unit *unit);

@@ -737,6 +737,15 @@ void World::forgotten(const Unit& unit) const {
                                         unit.name, line.tag.did.value));
 }
 
+void World::reset(std::size_t device) {
+    event("device " + std::to_string(device) + " reset");
+    World::Unit& unit = *units[devices[device].unit];
+    for (const Rid rid : devices[device].rids)
+        unit.hardware.caches().forget_device(rid);
+    reset_.insert(device);
+    settle();
+}
+
 void World::check() {
     for (const auto& unit : units)
         check(*unit);
@@ -752,7 +761,8 @@ void World::check(Unit& unit) {
     // To the end of what any of them brings into the caches.
     std::vector<std::pair<const Tracked*, Explored>> found;
     for (const Tracked& dma : tracked_)
-        if (units[description.devices[dma.device].unit].get() == &unit)
+        if (units[description.devices[dma.device].unit].get() == &unit &&
+            !reset_.contains(dma.device))
             found.emplace_back(&dma, Explored{});
     unit.read.clear();
     std::size_t before;

@@ -151,6 +151,10 @@ public:
     // table, or the unit is dead.
     void reaches(Unit& unit, Rid rid, Iova iova, Hpa page) const;
 
+    // A function-level reset: what the device did before the crash it does no more, and it has
+    // forgotten what it knew.
+    void reset(std::size_t device);
+
     // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
     void release_page(void* page);
@@ -211,6 +215,7 @@ private:
     world::Builder builder_;
     std::vector<Tracked> tracked_;
     std::vector<TrackedInterrupt> tracked_interrupts_;
+    std::set<std::size_t> reset_; // devices
     std::vector<u64*> free_pages_;
     std::set<const void*> pages_;
 

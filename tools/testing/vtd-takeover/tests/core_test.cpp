@@ -507,17 +507,4 @@ TEST(Policy, FollowsTheUnitsThatTranslate) {
     EXPECT_TRUE(policy.scalable);
 }
 
-TEST(Policy, ReadsItsOption) {
-    takeover_mode mode = TAKEOVER_ADOPT;
-    EXPECT_EQ(takeover_parse_mode("off", &mode), 0);
-    EXPECT_EQ(mode, TAKEOVER_OFF);
-    EXPECT_EQ(takeover_parse_mode("of", &mode), -EINVAL);
-    EXPECT_EQ(takeover_parse_mode(nullptr, &mode), -EINVAL);
-    EXPECT_EQ(mode, TAKEOVER_OFF);
-    EXPECT_EQ(takeover_parse_mode("adopt", &mode), 0);
-    EXPECT_EQ(mode, TAKEOVER_ADOPT);
-    EXPECT_EQ(takeover_parse_mode("block", &mode), 0);
-    EXPECT_EQ(mode, TAKEOVER_BLOCK);
-}
-
 } // namespace

@@ -89,6 +89,64 @@ TEST_P(Worlds, DisksBehindAVmd) {
     }
 }
 
+// As in scalable mode with PASIDs, each disk in a domain of its own, and with a device-TLB: it is
+// the endpoint's, and what it knows of any of the disks goes when the first of them maps.
+TEST_P(Worlds, DisksBehindAVmdWithADeviceTlb) {
+    Description description = small_machine(variant());
+    const Rid vmd = Rid::of(0, 0xe, 0);
+    const vtd::world::Device disk{.unit = 0, .rids = {vmd}, .domain = 0, .ats = true};
+    description.devices = {disk, disk, {.unit = 0, .rids = {Rid::of(0, 2, 0)}, .domain = 1}};
+    if (variant().scalable) {
+        for (std::size_t device : {0U, 1U})
+            description.devices[device].streams = {{{5}, 1}, {{64}, 0}};
+    }
+    for (const auto& order : {std::array{0U, 1U, 2U}, {1U, 2U, 0U}, {2U, 1U, 0U}}) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        for (const unsigned device : order)
+            kernel.map(device);
+        EXPECT_FALSE(takeover_holds_rid(&world.units[0]->core, vmd.value));
+        EXPECT_EQ(world.units[0]->given.size(), 2U);
+    }
+}
+
+// The endpoint's entry is damaged: all disks are blocked, and all are there again when one maps.
+TEST_P(Worlds, DisksBehindABlockedVmd) {
+    Description description = small_machine(variant());
+    const Rid vmd = Rid::of(0, 0xe, 0);
+    description.devices = {{.unit = 0, .rids = {vmd}, .domain = 0, .ats = true},
+                           {.unit = 0, .rids = {vmd}, .domain = 0, .ats = true}};
+    for (const unsigned first : {0U, 1U}) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot(TAKEOVER_BLOCK);
+        kernel.map(first);
+        kernel.map(1 - first, {0x2000});
+        world.settle();
+        world.reaches(*world.units[0], vmd, {0x1000}, CrashKernel::default_page);
+        world.reaches(*world.units[0], vmd, {0x2000}, CrashKernel::default_page);
+    }
+}
+
+// intel_iommu_takeover=adopt,reset: a device stops before its driver starts. Others go on, in the
+// same domain and behind the same bridge, and its entry is still the takeover's until it maps.
+TEST_P(Worlds, ADeviceThatIsReset) {
+    const Description description = small_machine(variant());
+    for (std::size_t device = 0; device < description.devices.size(); device++) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        world.reset(device);
+        for (const Rid rid : world.devices[device].rids)
+            EXPECT_TRUE(takeover_holds_rid(&world.units[0]->core, rid.value));
+        for (std::size_t other = 0; other < description.devices.size(); other++)
+            kernel.map(other);
+        for (const Rid rid : world.devices[device].rids)
+            world.reaches(*world.units[0], rid, {0x1000}, CrashKernel::default_page);
+    }
+}
+
 TEST_P(Worlds, Blocked) {
     const Description description = machine_with_reserved_memory(variant());
     World world(description);
