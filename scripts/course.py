@@ -44,9 +44,10 @@ import verdict
 from common import OUT, TOP, Failure, run, say, write_whole
 from emulator import Emulator
 from evidence import Facts
-from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Guest, Mark, NoResult,
+from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mark, NoResult,
                    accelerator)
 from inspector import Diff, View
+from pull import MACHINE, pull
 from scenarios import Row
 from stray import Edu
 
@@ -62,7 +63,7 @@ LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # What a run depends on beside its row; the row's part is in Row.definition(), the judgement's in
 # verdict.py and Row.judged().
 SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "inspector.py",
-           "stray.py", "acpi.py", "qtest.py"]
+           "stray.py", "acpi.py", "qtest.py", "pull.py"]
 JUDGE = ["verdict.py", "outcome.py"]
 HERE = Path(__file__).resolve().parent
 
@@ -129,7 +130,9 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         # Nobody knows beforehand when things begin in a life without a panic.
         trace=TRACE_PANIC if row.road == "life" else [],
         early=tables_of_firmware(row),
-        qtest=bool(row.edit or row.stray))
+        qtest=bool(row.edit or row.stray or row.pulled),
+        machine=MACHINE if row.pulled else (),
+        fast_frames=0 if row.undriven else Frames.FAST_FRAMES)
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
     changed: Diff | None = None
@@ -141,7 +144,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         functions, trouble = boot(guest, marks)
         misfit = evidence.name_functions(functions, row.devices)
         old, crash = evidence.parse_iomem(line for _, line in guest.serial.lines)
-        if not trouble and (row.edit or row.stray):
+        if not trouble and (row.edit or row.stray or row.pulled):
             trouble = misfit
         if not trouble:
             if row.stray:
@@ -154,7 +157,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                 if row.edit:
                     hostile.edit(row, guest, view, functions, old, crash)
 
-            trouble = crash_and_dump(guest, row, marks, edit, edu)
+            pulled = next((f for f in functions if f.device and f.device.name == row.pulled), None)
+            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled)
             guest.stop()
             marks["end"] = guest.mark()
             if "saved" in marks:
@@ -258,7 +262,7 @@ def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function],
 
 
 def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
-                   edu: Edu | None) -> str:
+                   edu: Edu | None, pulled: evidence.Function | None) -> str:
     """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
     start = len(guest.serial.lines)
     if edu:
@@ -285,6 +289,8 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
     marks["crash"] = replace(guest.mark(), time=guest.serial.lines[found[0]][0])
     # From here on old memory must not change: this copy is what it is held against.
     run(["cp", "--sparse=always", guest.ram, guest.private / "ram.before"])
+    if pulled:
+        pull(guest, pulled.sid >> 8)
     touched = re.search(rb"vtd_reg_(dmar_root|write_gcmd)",
                         guest.trace.read_bytes()[marks["panic"].trace:])
     guest.cont()

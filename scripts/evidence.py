@@ -31,6 +31,8 @@ PAGE = 4096
 LOW = 1 << 20  # the crash kernel gets the RAM below 1 MiB as well
 GSTS_TES = 1 << 31
 ALL = -1  # instead of a domain id
+# What QEMU says when a function is reset from config space, and the driver of such functions.
+FUNCTION_RESETS = {"e1000e_cb_qdev_reset_hold": "igb", "pci_nvme_pci_reset": "nvme"}
 # PCI functions of QEMU's q35 itself: host bridge, LPC, AHCI, SMBus.
 CHIPSET = ["8086:29c0 -", "8086:2918 -", "8086:2922 ahci", "8086:2930 -"]
 
@@ -92,6 +94,7 @@ class Trace:
     flushes: list[Point] = field(default_factory=list)  # IOTLB: a domain id, or ALL
     commands: list[Point] = field(default_factory=list)  # writes to the global command register
     resets: list[Point] = field(default_factory=list)  # of an e1000e
+    function_resets: list[tuple[Point, str]] = field(default_factory=list)  # whose driver it has
     # What an e1000e said it writes: addresses as the device sees them.
     rings: list[tuple[Point, int]] = field(default_factory=list)  # address, length
     # An e1000e's next receive descriptor: it is asked for whatever becomes of the read.
@@ -162,6 +165,11 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
     def silent(at: int, time: float, _: str) -> None:
         trace.silent.append(Point(at, time, 0))
 
+    def function_reset(driver: str) -> Callable[[int, float, str], None]:
+        def add(at: int, time: float, _: str) -> None:
+            trace.function_resets.append((Point(at, time, 0), driver))
+        return add
+
     def flush_all(at: int, time: float, _: str) -> None:
         trace.flushes.append(Point(at, time, ALL))
 
@@ -188,6 +196,7 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "e1000e_core_ctrl_sw_reset": point(trace.resets, HEX),
         "e1000e_rx_desc_buff_write": buffer,
         "e1000e_rx_descr": ring,
+        **{event: function_reset(driver) for event, driver in FUNCTION_RESETS.items()},
     }
     at = 0
     for raw in lines:
@@ -335,6 +344,7 @@ class Facts:
                 self.by_sid[function.sid] = function
         self.blocked = self._sids(self.row.blocked)
         self.faulting = self._sids(self.row.faulting)
+        self.undriven = self._sids(self.row.undriven) | self._virtual(self.row.undriven)
         # Requesters whose DMA in flight the row means to end: nobody else may feel it.
         self.hurt = self.blocked | self.faulting
         self.releases = self._releases()
@@ -342,6 +352,12 @@ class Facts:
 
     def _sids(self, names: Sequence[str]) -> set[int]:
         return {f.sid for f in self.functions if f.device and f.device.name in names}
+
+    def _virtual(self, names: Sequence[str]) -> set[int]:
+        """The virtual functions of devices."""
+        theirs = {text for d in self.row.devices if d.name in names for text in d.functions
+                  if text.endswith("vf")}
+        return {f.sid for f in self.functions if f"{f.id} {f.driver}" in theirs}
 
     def _releases(self) -> dict[int, Point]:
         """Per requester: the first context-cache invalidation of that very requester after

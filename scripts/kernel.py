@@ -38,6 +38,8 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
         "CONFIG_CRASH_DUMP=n\nCONFIG_PROC_VMCORE=n\nCONFIG_PROC_VMCORE_DEVICE_DUMP=n\n",
         frozenset({"CONFIG_VMCORE_INFO", *(line.partition("=")[0]
                                            for line in TAKEOVER.splitlines())})),
+    # A crash kernel that knows nothing of virtual functions which the first one left enabled.
+    "no-iov": ("CONFIG_PCI_IOV=n\n", frozenset()),
 }
 BZIMAGE = "arch/x86/boot/bzImage"
 STATE = ".vtd-takeover.json"

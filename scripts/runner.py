@@ -87,6 +87,9 @@ class Shelf:
     def images(self, job: Job) -> Images:
         """Return the images of both kernels of a run."""
         row, kernel = job.row, job.kernel
+        if row.crash_variant:
+            return Images(self.image(kernel.version, kernel.stock, row.crash_variant),
+                          self.given or self.image(kernel.version, kernel.stock))
         crash = self.given or self.image(kernel.version, kernel.stock, row.variant)
         if not row.first_kernel or row.first_kernel == "stock" and kernel.stock:
             return Images(crash, crash)

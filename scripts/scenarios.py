@@ -35,12 +35,18 @@ CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on igno
 # How long it stays where it would sleep (seconds); and we want to hear of what goes wrong.
 SUSPEND = "suspend.pm_test_delay=1 no_console_suspend"
 ROADS = ("panic", "kexec", "suspend", "life")
+# Groups of command lines in scenarios.toml, and what the names of their rows begin with.
+GRIDS = {"cells": "cmd", "flts": "flts"}
 
 
 # Keys of a row that a run does not depend on: when it is asked for, what is expected of it; and
 # those that only its judgement depends on.
 NOT_RUN = {"tags", "stock", "takeover", "stock_on", "kernels"}
-JUDGED = {"report", "blocked", "faulting", "faults", "first_says", "crash_says"}
+JUDGED = {"report", "blocked", "faulting", "faults", "first_says", "crash_says",
+          "resets"}
+# The initcall by which a driver that is built in makes itself known; two share a name.
+INITCALLS = {"e1000e": "e1000_init_module", "e1000": "e1000_init_module",
+             "igb": "igb_init_module", "vmxnet3": "vmxnet3_init_module"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Device:
     role: str  # "disk", "nic" or "other"
     node: str = ""  # of a disk: its name under /dev
     alias: bool = False  # its requests carry bus:00.0
+
+
+def driver_of(device: Device) -> str:
+    """The driver of the function that does a device's DMA."""
+    return device.functions[-1].split()[1]
 
 
 @dataclass(frozen=True)
@@ -90,11 +101,18 @@ class Row:
     road: str = "panic"
     vfs: int = 0  # virtual functions that the first kernel switches on where it can
     unplug: str = ""  # device that the crash kernel loses before its driver mapped anything
+    # Devices whose driver the crash kernel lacks: their DMA in flight lives on to the end.
+    undriven: list[str] = field(default_factory=list)
+    pulled: str = ""  # device that is pulled out between the panic and the crash kernel (pull.py)
+    # Devices that the crash kernel resets, by a function-level reset, before their drivers start.
+    resets: list[str] = field(default_factory=list)
     firmware_off: bool = False  # firmware opts out of DMA remapping (acpi.py)
     # Which versions of the kernel that saves the dump the row is for; none named: all.
     kernels: list[str] = field(default_factory=list)
     # How it was built, kernel.build's "variant"; nothing: as usual.
     variant: str = ""
+    # The same of the kernel that saves the dump alone; the one that panics is built as usual.
+    crash_variant: str = ""
     # What stock of a version does, where it differs from "stock".
     stock_on: dict[str, str | list[str]] = field(default_factory=dict)
     # Devices that may fault after release, and how many times at least, or nothing is shown.
@@ -130,7 +148,9 @@ class Row:
 
     def crash_line(self) -> str:
         # A kernel placed at random now and then fails to be placed at all.
-        return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {self.crash}".strip()
+        lacking = {INITCALLS[driver_of(d)] for d in self.devices if d.name in self.undriven}
+        blacklist = f"initcall_blacklist={','.join(sorted(lacking))} " if lacking else ""
+        return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {blacklist}{self.crash}".strip()
 
     def capture(self) -> bool:
         """Is there a sound card, which the first kernel is to record from without end?"""
@@ -180,6 +200,14 @@ def misuse(row: Row) -> str:
         return f"rmrr: it has no device {row.rmrr}"
     if row.unplug and row.unplug not in names:
         return f"unplug: it has no device {row.unplug}"
+    if row.pulled and row.pulled not in names:
+        return f"pulled: it has no device {row.pulled}"
+    if unknown := set(row.resets) - names:
+        return f"resets: it has no device {', '.join(sorted(unknown))}"
+    if unknown := set(row.undriven) - names:
+        return f"undriven: it has no device {', '.join(sorted(unknown))}"
+    if unknown := {driver_of(d) for d in row.devices if d.name in row.undriven} - set(INITCALLS):
+        return f"undriven: no initcall known of {', '.join(sorted(unknown))}"
     if row.stray and "edu" not in names:
         return "stray: it has no device edu"
     for when, orders in row.stray.items():
@@ -200,25 +228,35 @@ def first_fit(name: str, patterns: dict[str, Any]) -> Any:
                 None)
 
 
+def grid(prefix: str, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows PREFIX-FIRST-CRASH of a group of command lines: each one before each one after.
+
+    What they have in common beside their tags is in the group's "row".
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for first, first_options in group.get("first", {}).items():
+        for crash, crash_options in group["crash"].items():
+            name = f"{prefix}-{first}-{crash}"
+            rows[name] = {**group.get("row", {}), "first": first_options, "crash": crash_options,
+                          "tags": list(group["tags"])}
+            if fails := first_fit(name, group.get("stock", {})):
+                rows[name]["stock"] = fails
+            rows[name]["stock_on"] = {
+                version: fails for version, patterns in group.get("stock_on", {}).items()
+                if (fails := first_fit(name, patterns))}
+    for tag, names in group.get("tag", {}).items():
+        for name in names:
+            rows[name]["tags"].append(tag)
+    return rows
+
+
 def load(path: Path = FILE) -> dict[str, Row]:
     """All rows by name: the cells first, then the rows in the file's order."""
     data = tomllib.loads(path.read_text())
     devices = {name: Device(name=name, **keys) for name, keys in data["device"].items()}
     raw: dict[str, dict[str, Any]] = {}
-    cells = data.get("cells", {"first": {}, "crash": {}})
-    for first, first_options in cells["first"].items():
-        for crash, crash_options in cells["crash"].items():
-            name = f"cmd-{first}-{crash}"
-            raw[name] = {"first": first_options, "crash": crash_options,
-                         "tags": list(cells["tags"])}
-            if fails := first_fit(name, cells.get("stock", {})):
-                raw[name]["stock"] = fails
-            raw[name]["stock_on"] = {
-                version: fails for version, patterns in cells.get("stock_on", {}).items()
-                if (fails := first_fit(name, patterns))}
-    for tag, names in cells.get("tag", {}).items():
-        for name in names:
-            raw[name]["tags"].append(tag)
+    for table, prefix in GRIDS.items():
+        raw |= grid(prefix, data.get(table, {}))
     for name, keys in data.get("row", {}).items():
         if name in raw:
             die(f"{path.name}: two rows are named {name}")
@@ -240,6 +278,8 @@ def load(path: Path = FILE) -> dict[str, Row]:
             die(f"row {name}: {error}")
         if sum(d.role == "disk" for d in rows[name].devices) != 1:
             die(f"row {name}: exactly one disk, please")
+        if rows[name].crash_variant and (rows[name].variant or rows[name].first_kernel):
+            die(f"row {name}: crash_variant goes neither with variant nor with first_kernel")
         if rows[name].panic not in ("nmi", "sysrq"):
             die(f"row {name}: panic is nmi or sysrq")
         if rows[name].road not in ROADS:

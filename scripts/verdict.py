@@ -320,7 +320,8 @@ def stray(facts: Facts) -> Verdict:
 def release(facts: Facts) -> Verdict:
     """The swap happens for every disk and network card of the row."""
     functions = [f for f in facts.functions if f.device]
-    wanted = [f for f in functions if f.device and f.device.role in ("disk", "nic")]
+    wanted = [f for f in functions if f.device and f.device.role in ("disk", "nic")
+              and f.sid not in facts.undriven and f.device.name != facts.row.pulled]
     said = ", ".join(
         f"{facts.who(f.sid)} "
         + (f"{facts.seconds(facts.releases[f.sid].time):.2f} s" if f.sid in facts.releases
@@ -454,6 +455,73 @@ def early_map(facts: Facts) -> Verdict:
     return passed("; ".join(texts)) if lines <= bound else failed("; ".join(texts))
 
 
+# What the takeover says of a device that it has reset.
+RESET_LINE = "DMAR: takeover: reset before its driver starts"
+
+
+def resets(facts: Facts) -> Verdict:
+    """Devices are reset while their old mappings stand, and do nothing from there to the release.
+
+    QEMU tells when a function is reset, but not which: no row has two with the same driver.
+    """
+    texts = []
+    for name in facts.row.resets:
+        card = next((f for f in facts.functions if f.device and f.device.name == name), None)
+        if card is None or facts.root is None or card.sid not in facts.releases:
+            return failed(f"{name} was never released")
+        who, release = facts.who(card.sid), facts.releases[card.sid]
+        if not any(card.address in line and RESET_LINE in line for line in facts.crash_log):
+            return failed(f"{who}: the crash kernel does not say that it reset it")
+        at = [p for p, driver in facts.trace.function_resets
+              if driver == card.driver and facts.root.at < p.at < release.at]
+        if not at:
+            return failed(f"{who} was not reset between the new root and its release")
+        flying = [d for d in facts.in_flight() if d.sid == card.sid and d.at > facts.root.at]
+        late = [d for d in flying if d.at > at[0].at]
+        if late:
+            return failed(f"{who}: {len(late)} DMA between its reset and its release, "
+                          f"{sample(late[0])}")
+        if not flying and card.device and card.device.role == "nic":
+            return failed(f"{who}: no DMA between the new root and its reset: proves nothing")
+        texts.append(f"{who}: {len(flying)} DMA in flight until its reset, none in the "
+                     f"{release.time - at[0].time:.2f} s from there to its release")
+    return passed("; ".join(texts))
+
+
+def pulled(facts: Facts) -> Verdict:
+    """A card that was pulled out did DMA until then, and the crash kernel does not find it."""
+    card = next((f for f in facts.functions if f.device and f.device.name == facts.row.pulled),
+                None)
+    if card is None or "crash" not in facts.marks:
+        return failed("nothing was pulled out")
+    if any(f"kdump: device {card.address} " in line for line in facts.crash_log):
+        return failed(f"the crash kernel has {facts.who(card.sid)}")
+    if not any("kdump: device " in line for line in facts.crash_log):
+        return failed("the crash kernel does not say what it has")
+    at = facts.marks["crash"].trace
+    before, after = (sum(d.sid == card.sid and (d.at > at) == late for d in facts.dmas)
+                     for late in (False, True))
+    text = f"{facts.who(card.sid)}: {before} DMA from the panic on, {after} after it was pulled out"
+    return failed(text) if after or not before else passed(text)
+
+
+def undriven(facts: Facts) -> Verdict:
+    """Devices without a driver go on with their old mappings while the dump is written."""
+    if "begin" not in facts.marks:
+        return failed("the dump was never begun")
+    texts = []
+    if not facts.undriven:
+        return failed("the guest listed no such device: proves nothing")
+    for sid in sorted(facts.undriven):
+        if sid in facts.releases:
+            return failed(f"{facts.who(sid)} was released, and nobody drives it")
+        late = sum(d.sid == sid and d.at > facts.marks["begin"].trace for d in facts.in_flight())
+        texts.append(f"{facts.who(sid)}: {late} DMA in flight after the dump was begun")
+        if not late:
+            return failed(f"{texts[-1]}: proves nothing")
+    return passed("; ".join(texts))
+
+
 def judge(facts: Facts) -> dict[str, Verdict]:
     """All judgements, the invariants first, and those that only some rows ask for last."""
     if facts.row.road == "life":
@@ -469,6 +537,12 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts["early map"] = early_map(facts)
     if facts.row.stray:
         verdicts["stray"] = stray(facts)
+    if facts.row.undriven:
+        verdicts["undriven"] = undriven(facts)
+    if facts.row.pulled:
+        verdicts["pulled"] = pulled(facts)
+    if facts.row.resets:
+        verdicts["resets"] = resets(facts)
     return verdicts
 
 

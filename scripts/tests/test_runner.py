@@ -141,10 +141,13 @@ def test_images_of_a_row() -> None:
     assert shelf.images(job("6.12", False, first_kernel="7.3")) == Images(ours, Path("7.3-stock-"))
     bare = Path("6.12-ours-no-crash-dump")
     assert shelf.images(job("6.12", False, variant="no-crash-dump")) == Images(bare, bare)
+    # The kernel that panics as usual, the one that saves the dump as the row wants it.
+    assert shelf.images(job("6.12", True, crash_variant="no-iov")) == Images(
+        Path("6.12-stock-no-iov"), Path("6.12-stock-"))
     for _ in range(2):
         with pytest.raises(Failure, match="does not compile"):
             shelf.images(job("6.12", False, first_kernel="6.1"))
-    assert len(Builds.asked) == len(set(Builds.asked)) == 5
+    assert len(Builds.asked) == len(set(Builds.asked)) == 6
     given = Path("bzImage")
     assert Builds(given).images(job("6.1", False, variant="x")) == Images(given, given)
 

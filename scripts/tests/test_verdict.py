@@ -434,3 +434,74 @@ def test_driver_that_maps_before_it_resets() -> None:
     assert early(0, {}, least=0).verdict == "pass"
     assert early(3, {**after, translate(0xFFFFF020, 0x5000020): "NONE"}).verdict == "fail"
     assert "early map" not in judge(facts())
+
+
+# The life of a card that nobody drives: no release, and DMA to the end.
+UNDRIVEN = GOOD.replace("DISK RELEASED\n", "BEGIN\nLATE\n")
+UNDRIVEN = UNDRIVEN[:UNDRIVEN.index("vtd_inv_desc_cc_devices context invalidate devices sid 0x8 ")]
+UNDRIVEN += "SAVED\n"
+
+
+def undriven(story: str, late: str) -> verdict.Verdict:
+    run = facts(story, put={"LATE": late})
+    run.row = dataclasses.replace(run.row, undriven=["e1000e"])
+    run = dataclasses.replace(run)  # the card is looked up when facts are made
+    if "BEGIN" in story:
+        run.marks["begin"] = Mark(0.0, next(d.at for d in reversed(run.trace.dmas)
+                                            if d.sid == DISK))
+    judged = verdict.judge(run)
+    assert judged["release"].verdict == "pass"
+    return judged["undriven"]
+
+
+def test_a_device_without_a_driver_goes_on() -> None:
+    good = undriven(UNDRIVEN, translate(0xFFFFF030, 0x5000030))
+    assert good.verdict == "pass" and "1 DMA in flight after" in good.text
+    assert undriven(UNDRIVEN, translate(0xFFFFE000, 0x30001000, "00:1f.02")).verdict == "fail"
+    # Released, though its DMA went on before.
+    late = GOOD.replace("DISK RELEASED\n", "BEGIN\nLATE\n")
+    assert "was released" in undriven(late, translate(0xFFFFF030, 0x5000030)).text
+    assert undriven(UNDRIVEN.replace("BEGIN\n", ""), "LATE").verdict == "fail"
+    assert "undriven" not in judge(facts())
+
+
+def reset_before(flying: str, line: str, driver: str = "igb") -> verdict.Verdict:
+    listing = [text.replace("e1000e", driver) for text in LISTING]
+    run = facts(listing=listing, put={"FLYING": flying})
+    card = dataclasses.replace(run.row.devices[1], name="card", functions=[f"8086:10d3 {driver}"])
+    row = dataclasses.replace(run.row, devices=[run.row.devices[0], card], resets=["card"])
+    evidence.name_functions(run.functions, row.devices)
+    run = dataclasses.replace(run, row=row, crash_log=[line])
+    return verdict.judge(run)["resets"]
+
+
+def test_reset_before_its_driver() -> None:
+    says = "[3.1] igb 0000:00:01.0: DMAR: takeover: reset before its driver starts"
+    reset = "e1000e_cb_qdev_reset_hold igb"
+    old = translate(0xFFFFF030, 0x5000030)
+    assert reset_before(f"{old}\n{reset}", says).verdict == "pass"
+    assert "does not say" in reset_before(f"{old}\n{reset}", says.replace("01.0", "02.0")).text
+    assert "was not reset" in reset_before(old, says).text
+    assert "between its reset" in reset_before(f"{old}\n{reset}\n{old}", says).text
+    # That of another device.
+    assert "was not reset" in reset_before(f"{old}\npci_nvme_pci_reset", says).text
+    assert "resets" not in judge(facts())
+
+
+def pulled(log: str, put: dict[str, str] | None = None) -> verdict.Verdict:
+    run = facts(UNDRIVEN.replace("FLYING\n", "").replace("CRASH\n", "EARLY\nCRASH\nFLYING\n"),
+                put={"LATE": translate(0xFFFFE000, 0x30001000, "00:1f.02"), **(put or {})})
+    run.row = dataclasses.replace(run.row, pulled="e1000e")
+    run.crash_log = [log]
+    # Nothing of it once it is out.
+    run.dmas = [d for d in run.dmas if d.sid != NIC or d.at < run.marks["crash"].trace or put]
+    return verdict.judge(run)["pulled"]
+
+
+def test_a_card_that_is_pulled_out() -> None:
+    other = "kdump: device 0000:00:1f.2 8086:2922 010601 ahci DMA"
+    assert pulled(other).verdict == "pass"
+    assert "does not say" in pulled("nothing").text
+    assert "has e1000e" in pulled("kdump: device 0000:00:01.0 8086:10d3 020000 - DMA").text
+    assert pulled(other, {"FLYING": translate(0xFFFFF030, 0x5000030)}).verdict == "fail"
+    assert "pulled" not in judge(facts())
