@@ -35,6 +35,7 @@ OUTCOMES = {
 GROUPS = {
     "cells": "Command lines", "option": "The option", "floor": "The floor: stock is clean here",
     "options": "More command lines, and a driver that maps early",
+    "undriven": "No driver in the kdump kernel", "alias": "A requester id shared",
     "mixed": "Kernels that differ, and an ordinary kexec",
     "qemu10": "x2APIC, igb, first-stage tables", "hostile": "Hostile tables",
     "block": "Blocked on request, and reserved memory",

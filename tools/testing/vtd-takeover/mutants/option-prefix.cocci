@@ -6,7 +6,8 @@
 // breaks: EXPECT
 
 @@
-expression text, length, word;
+expression length;
+identifier word;
 @@
-- return length == strlen(word) && !strncmp(text, word, length);
-+ return !strncmp(text, word, length);
+- length == strlen(word)
++ length <= strlen(word)

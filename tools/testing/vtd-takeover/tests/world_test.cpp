@@ -344,6 +344,20 @@ TEST_P(FewIds, AreNotTakenFromFirmware) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FewIds, testing::Range(0U, Variant::all));
+// What option_test.cpp says at length, for mutants: every read of the code is watched here.
+TEST(Option, IsReadToItsEnd) {
+    const World world(small_machine(Variant::of(0)));
+    takeover_mode mode = TAKEOVER_ADOPT;
+    bool reset = false;
+    EXPECT_EQ(takeover_parse_mode("block,reset", &mode, &reset), 0);
+    EXPECT_EQ(mode, TAKEOVER_BLOCK);
+    EXPECT_TRUE(reset);
+    for (const char* value : {"adop", "adopt,", "adopt,rese", "adopt,perhaps"})
+        EXPECT_EQ(takeover_parse_mode(value, &mode, &reset), -EINVAL) << value;
+    EXPECT_EQ(mode, TAKEOVER_BLOCK);
+    EXPECT_TRUE(reset);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Worlds, testing::Range(0U, Variant::all));
 
 } // namespace
