@@ -294,6 +294,7 @@ def test_choice_of_rows() -> None:
     assert [r.name for r in kdump.choose(rows, [], [])] == ["cmd-dma-dma"]
     assert [r.name for r in kdump.choose(rows, ["dev-nvme"], [])] == ["dev-nvme"]
     assert len(kdump.choose(rows, [], ["cells"])) == 35
+    assert len(kdump.choose(rows, [], ["flts"])) == 9
     with pytest.raises(Failure, match="nonsense"):
         kdump.choose(rows, ["nonsense"], [])
     with pytest.raises(Failure, match="nonsense"):
@@ -505,3 +506,19 @@ def test_a_card_that_is_pulled_out() -> None:
     assert "has e1000e" in pulled("kdump: device 0000:00:01.0 8086:10d3 020000 - DMA").text
     assert pulled(other, {"FLYING": translate(0xFFFFF030, 0x5000030)}).verdict == "fail"
     assert "pulled" not in judge(facts())
+
+
+def test_rows_of_devices_that_are_not_as_usual() -> None:
+    rows = scenarios.load()
+    assert " initcall_blacklist=e1000_init_module intel_iommu=on" in rows[
+        "undriven-dma"].crash_line()
+    assert "initcall_blacklist" not in rows["undriven-dma"].first_line()
+    assert "initcall_blacklist" not in rows["cmd-dma-dma"].crash_line()
+    row = rows["cmd-dma-dma"]
+    assert "no initcall known of ahci" in scenarios.misuse(
+        dataclasses.replace(row, undriven=["ahci"]))
+    for key in ("undriven", "resets"):
+        wrong = dataclasses.replace(row, **{key: ["igb"]})
+        assert scenarios.misuse(wrong) == f"{key}: it has no device igb"
+    assert scenarios.misuse(
+        dataclasses.replace(row, pulled="igb")) == "pulled: it has no device igb"
