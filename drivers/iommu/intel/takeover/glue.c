@@ -893,14 +893,20 @@ static int quiet_sharing_device(struct device *dev, void *data)
 {
 	struct device *first = data;
 
-	if (dev == first || dev->driver || !dev_is_pci(dev) ||
+	if (dev == first || !dev_is_pci(dev) ||
 	    to_pci_dev(dev)->hdr_type != PCI_HEADER_TYPE_NORMAL ||
 	    !vtd_visit_rids(dev, is_rid_of_other, first))
 		return 0;
 
-	pci_clear_master(to_pci_dev(dev));
-	dev_info(dev, "bus mastering switched off, %s has the same requester id\n",
-		 dev_name(first));
+	/* Or its driver is just coming, perhaps to do the same here. */
+	if (!device_trylock(dev))
+		return 0;
+	if (!dev->driver) {
+		pci_clear_master(to_pci_dev(dev));
+		dev_info(dev, "bus mastering switched off, %s has the same requester id\n",
+			 dev_name(first));
+	}
+	device_unlock(dev);
 	return 0;
 }
 
