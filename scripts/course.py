@@ -49,6 +49,7 @@ from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mar
 from inspector import Diff, View
 from pull import MACHINE, pull
 from scenarios import Row
+from storm import NAME as TULIP, Storm
 from stray import Edu
 
 # QEMU 7.2's e1000e fails an assertion of its own in every second run of some rows with many faults.
@@ -63,7 +64,7 @@ LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # What a run depends on beside its row; the row's part is in Row.definition(), the judgement's in
 # verdict.py and Row.judged().
 SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "inspector.py",
-           "stray.py", "acpi.py", "qtest.py", "pull.py"]
+           "storm.py", "stray.py", "acpi.py", "qtest.py", "pull.py"]
 JUDGE = ["verdict.py", "outcome.py"]
 HERE = Path(__file__).resolve().parent
 
@@ -130,7 +131,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         # Nobody knows beforehand when things begin in a life without a panic.
         trace=TRACE_PANIC if row.road == "life" else [],
         early=tables_of_firmware(row),
-        qtest=bool(row.edit or row.stray or row.pulled),
+        qtest=bool(row.edit or row.stray or row.storm or row.pulled),
         machine=MACHINE if row.pulled else (),
         fast_frames=0 if row.undriven else Frames.FAST_FRAMES)
     guest = Guest(config, folder)
@@ -138,17 +139,21 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     changed: Diff | None = None
     view: View | None = None
     edu: Edu | None = None
+    storm: Storm | None = None
     if row.road == "life":
         return live(row, nonce, guest, disk)
     try:
         functions, trouble = boot(guest, marks)
         misfit = evidence.name_functions(functions, row.devices)
         old, crash = evidence.parse_iomem(line for _, line in guest.serial.lines)
-        if not trouble and (row.edit or row.stray or row.pulled):
+        if not trouble and (row.edit or row.stray or row.storm or row.pulled):
             trouble = misfit
         if not trouble:
             if row.stray:
                 edu = set_up_edu(guest, row, functions, crash)
+            if row.storm:
+                storm = Storm(guest, hostile.requester(TULIP, functions))
+                storm.enable()
 
             def edit() -> None:
                 # The tables that the unit uses: an edit may leave other names in its registers.
@@ -158,7 +163,9 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                     hostile.edit(row, guest, view, functions, old, crash)
 
             pulled = next((f for f in functions if f.device and f.device.name == row.pulled), None)
-            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled)
+            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled, storm)
+            if storm:
+                storm.stop()
             guest.stop()
             marks["end"] = guest.mark()
             if "saved" in marks:
@@ -174,6 +181,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     finally:
         if edu:
             edu.stop()
+        if storm:
+            storm.over.set()
         guest.close()
     with guest.trace.open("rb") as lines:
         trace = evidence.parse_trace(lines)
@@ -185,7 +194,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  trouble=trouble, sent=sent,
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
-                 accesses=edu.accesses if edu else [])
+                 accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0)
 
 
 def tables_of_firmware(row: Row) -> dict[str, bytes]:
@@ -262,7 +271,8 @@ def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function],
 
 
 def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
-                   edu: Edu | None, pulled: evidence.Function | None) -> str:
+                   edu: Edu | None, pulled: evidence.Function | None = None,
+                   storm: Storm | None = None) -> str:
     """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
     start = len(guest.serial.lines)
     if edu:
@@ -297,6 +307,8 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
     if touched:
         # The guest went on while the host, busy with other things, had yet to stop it.
         raise NoResult("the IOMMU was written to before the copy of RAM was taken")
+    if storm:
+        storm.begin()
     ends = [r"kdump: DUMP SAVED", r"kdump: DUMP LOST.*", r"Kernel panic.*"]
     at = found[0] + 1
     deadline = time.monotonic() + row.limit

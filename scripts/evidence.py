@@ -100,6 +100,8 @@ class Trace:
     # An e1000e's next receive descriptor: it is asked for whatever becomes of the read.
     attempts: list[Point] = field(default_factory=list)
     silent: list[Point] = field(default_factory=list)  # faults not recorded; nobody says whose
+    # The unit's own interrupts: of faults, for Linux asks for no others.
+    interrupts: list[Point] = field(default_factory=list)
     # A requester's accesses go through the IOMMU (1) or past it (0) from here on.
     ways: list[tuple[Point, int]] = field(default_factory=list)
 
@@ -186,6 +188,7 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "vtd_dmar_fault": fault,
         "vtd_fault_disabled": silent,
         "vtd_switch_address_space": way,
+        "vtd_irq_generate": point(trace.interrupts, HEX),
         "vtd_dmar_enable": point(trace.switches, re.compile(r"enable (\d)")),
         "vtd_reg_dmar_root": point(trace.roots, HEX),
         "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
@@ -332,6 +335,7 @@ class Facts:
     first_log: list[str] = field(default_factory=list)  # what the kernels said on the serial line
     crash_log: list[str] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
+    polls: int = 0  # of the tulip device, which each time reads what nobody mapped
 
     def __post_init__(self) -> None:
         panic = self.marks["panic"].trace

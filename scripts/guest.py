@@ -39,6 +39,7 @@ TRACE_ALWAYS = [
     "vtd_dmar_enable",
     "vtd_dmar_fault",
     "vtd_fault_disabled",
+    "vtd_irq_generate",
     "vtd_reg_dmar_root",
     "vtd_reg_write_gcmd",
     "vtd_inv_desc_cc_global",

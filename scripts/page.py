@@ -363,6 +363,8 @@ def about(row: Row) -> str:
         facts.append(("DMA on demand", "; ".join(
             f"{html(when)}: " + listed(f"{what} {end}" for what, end in orders.items())
             for when, orders in row.stray.items())))
+    if row.storm:
+        facts.append(("Fault storm", html(row.storm)))
     if row.faults:
         facts.append(("Faults after release",
                       listed(f"{name}, at least {n}" for name, n in row.faults.items())))

@@ -520,6 +520,40 @@ def undriven(facts: Facts) -> Verdict:
         if not late:
             return failed(f"{texts[-1]}: proves nothing")
     return passed("; ".join(texts))
+# What the takeover lets through of faults that it cannot silence, and how often; what it hears of
+# one that it can, with what is in the records when it goes deaf (drivers/iommu/intel/takeover/
+# quiet.c, glue.c). After the burst there may be one interrupt more that was on its way.
+STORM_BURST, STORM_PERIOD, STORM_HEARD = 64 + 1, 0.1, 4 + 2
+# Less is no storm.
+STORM_LEAST = 100_000
+STORM_LINE = "it faults again and again"
+
+
+def storm(facts: Facts) -> Verdict:
+    """A device that faults without end costs a bounded number of interrupts, and one line."""
+    sid = next((f.sid for f in facts.functions if f.device and f.device.name == "tulip"), -1)
+    if "crash" not in facts.marks or facts.root is None:
+        return failed("no new root table was installed: proves nothing")
+    begin, end, root = facts.marks["crash"].trace, facts.end, facts.root
+    loud = [f for f in facts.trace.faults if f.sid == sid and begin <= f.at < end]
+    silent = [p for p in facts.trace.silent if begin <= p.at < end]
+    interrupts = [p for p in facts.trace.interrupts if begin <= p.at < end]
+    after = [p for p in interrupts if p.at > root.at]
+    last = facts.trace.faults and loud and loud[-1].time - root.time
+    lines = sum(STORM_LINE in line and f"{sid >> 8:02x}:{sid >> 3 & 31:02x}.{sid & 7}" in line
+                for line in facts.crash_log)
+    end_time = facts.marks["saved" if "saved" in facts.marks else "end"].time
+    bound = int(STORM_BURST * (2 + (end_time - facts.marks["crash"].time) / STORM_PERIOD))
+    text = (f"{facts.polls} polls, {len(loud)} faults that were to be recorded, the last {last:.2f} s "
+            f"after the new root, {len(silent)} passed over in silence; {len(interrupts)} interrupts, "
+            f"{len(after)} of them after the new root; {lines} lines of the takeover")
+    if len(loud) + len(silent) < STORM_LEAST:
+        return failed(f"{text}: less than {STORM_LEAST} faults prove nothing")
+    if len(interrupts) > bound:
+        return failed(f"{text}: more than {bound} interrupts")
+    if facts.row.storm == "silenced" and (len(after) > STORM_BURST + STORM_HEARD or lines != 1):
+        return failed(f"{text}: not silenced")
+    return passed(text)
 
 
 def judge(facts: Facts) -> dict[str, Verdict]:
@@ -543,6 +577,8 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts["pulled"] = pulled(facts)
     if facts.row.resets:
         verdicts["resets"] = resets(facts)
+    if facts.row.storm:
+        verdicts["storm"] = storm(facts)
     return verdicts
 
 

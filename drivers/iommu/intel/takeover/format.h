@@ -152,7 +152,9 @@ enum vtd_tt {
 #define VTD_FRCD_T1		BIT_ULL(62)
 #define VTD_FRCD_F		BIT_ULL(63)
 
-/* 7: reasons of faults of interrupts */
+/* 7: reasons of faults: reserved bits in a context entry; interrupts */
+#define VTD_REASON_CTX_RESERVED	0x0b
+#define VTD_REASON_SM_CTX_RESERVED 0x42
 #define VTD_REASON_IR_FIRST	0x20
 #define VTD_REASON_IR_LAST	0x2f
 

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/timex.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include <asm/early_ioremap.h>
 #include <asm/iommu.h>
@@ -41,9 +42,13 @@
 /* The order of a range of pages that is all there is. */
 #define EVERY_PAGE	(64 - VTD_PAGE_SHIFT)
 
+/* Between the fault that was one too many and what is done about it. */
+#define QUIET_DELAY	msecs_to_jiffies(100)
+
 struct glue_unit {
 	struct takeover_unit	core;
 	struct intel_iommu	*iommu;
+	struct delayed_work	quiet;
 };
 
 static enum takeover_mode takeover_mode __ro_after_init = TAKEOVER_ADOPT;
@@ -493,6 +498,26 @@ static void free_unit(struct glue_unit *unit)
 	kfree(unit);
 }
 
+/*
+ * The driver initialises its lock before it adopts. The handler is called for
+ * what it left in the records, of which there is no further interrupt; should
+ * it go deaf again, it schedules this again.
+ */
+static void quiet_unit(struct work_struct *work)
+{
+	struct glue_unit *unit = container_of(to_delayed_work(work),
+					      struct glue_unit, quiet);
+
+	if (unit->core.state == TAKEOVER_INSTALLED) {
+		spin_lock(&unit->iommu->lock);
+		takeover_quiet(&unit->core);
+		spin_unlock(&unit->iommu->lock);
+	}
+
+	takeover_hear_again(&unit->core);
+	dmar_fault(-1, unit->iommu);
+}
+
 /**
  * intel_takeover_probe_unit - begin the takeover of a unit
  * @iommu: unit with its registers mapped
@@ -516,6 +541,7 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 		return -ENOMEM;
 
 	unit->iommu = iommu;
+	INIT_DELAYED_WORK(&unit->quiet, quiet_unit);
 	if (!alloc_bitmaps(&unit->core)) {
 		free_unit(unit);
 		return -ENOMEM;
@@ -531,14 +557,18 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 
 /**
  * intel_takeover_free_unit - forget a unit that is going away
- * @iommu: unit
+ * @iommu: unit, its fault interrupt gone and its registers still mapped
  */
 void intel_takeover_free_unit(struct intel_iommu *iommu)
 {
+	struct glue_unit *unit;
+
 	if (!iommu->takeover)
 		return;
 
-	free_unit(container_of(iommu->takeover, struct glue_unit, core));
+	unit = container_of(iommu->takeover, struct glue_unit, core);
+	cancel_delayed_work_sync(&unit->quiet);
+	free_unit(unit);
 	iommu->takeover = NULL;
 }
 
@@ -669,6 +699,29 @@ bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
 	pr_err("%s: no answer from the hardware, going on without\n",
 	       iommu->name);
 	return true;
+}
+
+/**
+ * intel_takeover_leaves_fault - does the fault handler leave a record for later?
+ * @iommu: unit, its register lock held
+ * @reg: offset of the record
+ *
+ * Called for each record that is in use, in interrupt context. Early in boot
+ * the work has to wait until there are workers, and the faults with it.
+ */
+bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg)
+{
+	struct glue_unit *unit;
+	bool leave;
+
+	if (!iommu->takeover)
+		return false;
+
+	unit = container_of(iommu->takeover, struct glue_unit, core);
+	leave = takeover_hear_fault(&unit->core, reg);
+	if (unit->core.deaf)
+		schedule_delayed_work(&unit->quiet, QUIET_DELAY);
+	return leave;
 }
 
 /* takeover.h: devices */

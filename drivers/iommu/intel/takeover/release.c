@@ -178,3 +178,17 @@ unsigned int takeover_release_device(struct takeover_unit *unit,
 	vtd_visit_rids(dev, release_one, &release);
 	return release.count;
 }
+
+/**
+ * takeover_forget_entry - take a changed entry out of the caches
+ * @unit: unit
+ * @rid: requester id whose entry was present, and is still the takeover's
+ *
+ * For a change other than a release: device-TLBs keep what they have.
+ */
+void takeover_forget_entry(struct takeover_unit *unit, u16 rid)
+{
+	const u64 *entry = takeover_context_entry(unit, rid);
+
+	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
+}

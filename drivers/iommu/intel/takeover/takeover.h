@@ -30,6 +30,7 @@ int intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim);
 bool intel_takeover_keeps_remapping(void);
 bool intel_takeover_stop_queue(struct intel_iommu *iommu);
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
+bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg);
 #else
 static inline void intel_takeover_detect(void __iomem *regs) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
@@ -91,6 +92,12 @@ static inline bool intel_takeover_stop_queue(struct intel_iommu *iommu)
 }
 
 static inline bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
+{
+	return false;
+}
+
+static inline bool intel_takeover_leaves_fault(struct intel_iommu *iommu,
+					       int reg)
 {
 	return false;
 }

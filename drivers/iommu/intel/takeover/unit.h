@@ -80,6 +80,21 @@ struct takeover_tag {
 	u16	did;
 };
 
+/* Requesters whose faults are counted, at a time. */
+#define TAKEOVER_NOISY		16
+
+/**
+ * struct takeover_noise - a requester that faults before it is released
+ * @rid:	requester id
+ * @count:	faults heard of it; 0: this place is free
+ * @reason:	of the last one
+ */
+struct takeover_noise {
+	u16	rid;
+	u8	count;
+	u8	reason;
+};
+
 /* Kinds of context entries: TT in legacy mode, PASIDE and DTE in scalable. */
 #define TAKEOVER_KIND		VTD_CTX_TT
 #define TAKEOVER_KINDS		4
@@ -140,6 +155,10 @@ struct takeover_good {
  * @fsts:	fault status as the old kernel left it
  * @faults:	the first of the old kernel's fault records
  * @nr_faults:	number of records in @faults
+ * @noise:	who faults
+ * @nr_heard:	faults heard since the work last ran
+ * @deaf:	enough faults were heard: the handler leaves what it finds
+ * @nr_silenced: requesters whose faults are not recorded any more
  * @system_vector: first interrupt vector that this kernel keeps to itself
  * @nr_irtes:	interrupt entries adopted
  * @nr_irtes_dropped: present interrupt entries that were not
@@ -181,6 +200,10 @@ struct takeover_unit {
 	u32			fsts;
 	struct takeover_fault	faults[TAKEOVER_FAULTS];
 	unsigned int		nr_faults;
+	struct takeover_noise	noise[TAKEOVER_NOISY];
+	unsigned int		nr_heard;
+	bool			deaf;
+	unsigned int		nr_silenced;
 	unsigned int		system_vector;
 	unsigned int		nr_irtes;
 	unsigned int		nr_irtes_dropped;
@@ -259,10 +282,16 @@ void takeover_admit_reserved(struct takeover_unit *unit);
 /* irte.c */
 int takeover_adopt_irtes(struct takeover_unit *unit, u64 *table, bool eim);
 
+/* quiet.c */
+bool takeover_hear_fault(struct takeover_unit *unit, unsigned int reg);
+void takeover_quiet(struct takeover_unit *unit);
+void takeover_hear_again(struct takeover_unit *unit);
+
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev);
 void takeover_evict_rid(struct takeover_unit *unit, u16 rid);
+void takeover_forget_entry(struct takeover_unit *unit, u16 rid);
 unsigned int takeover_release_device(struct takeover_unit *unit,
 				     struct device *dev);
 

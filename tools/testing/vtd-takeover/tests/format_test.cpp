@@ -148,6 +148,8 @@ std::vector<Both> numbers() {
         BOTH(VTD_FRCD_SIZE, fault_record::size),
         BOTH(VTD_PID_SIZE, posted_descriptor::size),
         BOTH(VTD_PID_CONTROL, posted_descriptor::control),
+        BOTH(VTD_REASON_CTX_RESERVED, Reason::context_reserved),
+        BOTH(VTD_REASON_SM_CTX_RESERVED, Reason::sm_context_reserved),
         BOTH(VTD_REASON_IR_FIRST, Reason::interrupt_first),
         BOTH(VTD_REASON_IR_LAST, Reason::interrupt_last),
         BOTH(VTD_REG_CAP, reg::cap),
