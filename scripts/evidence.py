@@ -25,6 +25,7 @@ from common import run
 from guest import Mark
 from inspector import Diff
 from scenarios import Device, Row
+from storm import NAME as TULIP
 from stray import NAME as EDU, Access
 
 PAGE = 4096
@@ -351,6 +352,9 @@ class Facts:
         self.undriven = self._sids(self.row.undriven) | self._virtual(self.row.undriven)
         # Requesters whose DMA in flight the row means to end: nobody else may feel it.
         self.hurt = self.blocked | self.faulting
+        # Who faults without end, and is meant to, from the crash kernel's first line on.
+        self.raging = next((f.sid for f in self.functions if self.row.storm and f.device
+                            and f.device.name == TULIP), -1)
         self.releases = self._releases()
         self.dmas = self._dmas()
 
