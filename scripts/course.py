@@ -57,6 +57,8 @@ ATTEMPTS = 6
 # That happens by chance; twice in a row it does not.
 NOT_READY = "the first kernel was not ready in time"
 BOOT_LIMIT = 180
+# What the kernel says when its IOMMU driver has its units and their fault interrupts.
+DRIVER_UP = r"DMAR: Intel\(R\) Virtualization Technology for Directed I/O"
 DISK_SIZE = 1 << 29
 GSTS = REGISTERS + 0x1C
 # What lies in whose initramfs, where it is not as usual.
@@ -307,16 +309,20 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
     if touched:
         # The guest went on while the host, busy with other things, had yet to stop it.
         raise NoResult("the IOMMU was written to before the copy of RAM was taken")
-    if storm:
+    late = [DRIVER_UP] if storm and row.storm_late else []
+    if storm and not late:
         storm.begin()
     ends = [r"kdump: DUMP SAVED", r"kdump: DUMP LOST.*", r"Kernel panic.*"]
     at = found[0] + 1
     deadline = time.monotonic() + row.limit
-    while found := guest.wait_line([r"kdump: DUMP BEGIN", *ends], at,
+    while found := guest.wait_line([r"kdump: DUMP BEGIN", *ends, *late], at,
                                    deadline - time.monotonic()):
         at = found[0] + 1
         stamp = guest.serial.lines[found[0]][0]
-        if found[1][0] == "kdump: DUMP BEGIN":
+        if storm and found[1].re.pattern in late:
+            late = []
+            storm.begin()
+        elif found[1][0] == "kdump: DUMP BEGIN":
             marks["begin"] = replace(guest.mark(), time=stamp)
         elif found[1][0] == "kdump: DUMP SAVED":
             if edu:

@@ -106,11 +106,6 @@ def context_full(scene: Scene) -> None:
     scene.put(entry._replace(words=[WORD] * len(entry.words)))
 
 
-def context_gone(scene: Scene) -> None:
-    """The victim has no entry, as if it had never been there."""
-    scene.put(scene.entry("context", [0] * len(scene.entry("context").words)))
-
-
 def context_garbage(scene: Scene) -> None:
     """A whole entry of noise, present."""
     noise = random.Random(1)
@@ -221,7 +216,6 @@ EDITS: dict[str, Edit] = {
     **{f"context-{place}": context_to(place) for place in PLACES},
     "context-new": context_new,
     "context-full": context_full,
-    "context-gone": context_gone,
     "context-garbage": context_garbage,
     "context-reserved": context_field("reserved", 2),
     "context-type": context_field("tt", 3),

@@ -29,8 +29,6 @@ VICTIM = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 STRAY_TIMES = ("ready", "root", "saved")
 STRAY_PLACES = ("rmrr", "old", "crash")
 STRAY_ENDS = ("reached", "silent", "loud", "off")
-# What may become of the faults of the tulip device, see storm.py.
-STORM_ENDS = ("silenced", "limited")
 
 CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on ignore_loglevel "
            "no_timer_check")
@@ -93,7 +91,8 @@ class Row:
     rmrr: str = ""  # device that the firmware is made to report reserved memory for (acpi.py)
     # DMA of the edu device: {"ready", "root" or "saved": {what it reads: what becomes of it}}
     stray: dict[str, dict[str, str]] = field(default_factory=dict)
-    storm: str = ""  # the tulip device faults without end: what becomes of its faults (storm.py)
+    storm: bool = False  # the tulip device faults without end (storm.py)
+    storm_late: bool = False  # not from the crash kernel's first line on: when its driver is up
     needs: str = ""  # "qemu>=10"; emulator.py fetches a newer one where that is possible
     # The kernel that panics: "stock", untouched, of the crash kernel's version; or a version,
     # like "6.1", untouched as well; or nothing: the crash kernel's own image.
@@ -213,8 +212,10 @@ def misuse(row: Row) -> str:
         return f"undriven: no initcall known of {', '.join(sorted(unknown))}"
     if row.stray and "edu" not in names:
         return "stray: it has no device edu"
-    if row.storm and (row.storm not in STORM_ENDS or "tulip" not in names):
-        return f"storm = {row.storm!r} is not understood, or it has no device tulip"
+    if row.storm and "tulip" not in names:
+        return "storm: it has no device tulip"
+    if row.storm_late and not row.storm:
+        return "storm_late: there is no storm"
     for when, orders in row.stray.items():
         for what, end in orders.items():
             if when not in STRAY_TIMES or what not in STRAY_PLACES or end not in STRAY_ENDS:

@@ -520,10 +520,12 @@ def undriven(facts: Facts) -> Verdict:
         if not late:
             return failed(f"{texts[-1]}: proves nothing")
     return passed("; ".join(texts))
-# What the takeover lets through of faults that it cannot silence, and how often; what it hears of
-# one that it can, with what is in the records when it goes deaf (drivers/iommu/intel/takeover/
-# quiet.c, glue.c). After the burst there may be one interrupt more that was on its way.
-STORM_BURST, STORM_PERIOD, STORM_HEARD = 64 + 1, 0.1, 4 + 2
+
+
+# What the takeover hears of one that it silences (drivers/iommu/intel/takeover/quiet.c), once more
+# as much for what is in the records when it does, and a whole burst from before the new root table,
+# when nothing can be silenced.
+STORM_HEARD, STORM_BURST = 4, 64
 # Less is no storm.
 STORM_LEAST = 100_000
 STORM_LINE = "it faults again and again"
@@ -547,11 +549,7 @@ def storm(facts: Facts) -> Verdict:
             f"root; {lines} lines of the takeover")
     if len(loud) + silent < STORM_LEAST:
         return failed(f"{text}: less than {STORM_LEAST} faults prove nothing")
-    until = facts.marks["saved" if "saved" in facts.marks else "end"].time
-    bound = int(STORM_BURST * (2 + (until - facts.marks["crash"].time) / STORM_PERIOD))
-    if len(interrupts) > bound:
-        return failed(f"{text}: more than {bound} interrupts")
-    if facts.row.storm == "silenced" and (after > STORM_BURST + STORM_HEARD or lines != 1):
+    if lines != 1 or after > STORM_BURST + 2 * STORM_HEARD:
         return failed(f"{text}: not silenced")
     return passed(text)
 

@@ -180,9 +180,9 @@ static void report(struct takeover_unit *unit,
 }
 
 /*
- * 6.5.3.3: the change of a present entry. One that is not present may be known
- * to a unit in caching mode (6.1), by domain id 0. In scalable mode FPD of the
- * context entry silences all PASIDs behind it.
+ * 6.5.3.3: the change of a present entry. One that is not present, or that the
+ * unit faults, may be known to a unit in caching mode (6.1), by domain id 0. In
+ * scalable mode FPD of the context entry silences all PASIDs behind it.
  */
 static void silence(struct takeover_unit *unit,
 		    const struct takeover_noise *noise)
@@ -207,10 +207,9 @@ static void silence(struct takeover_unit *unit,
 	WRITE_ONCE(entry[0], after);
 	vtd_flush_lines(entry, sizeof(*entry));
 	vtd_flush_write_buffer(unit);
+	vtd_inv_context(unit, 0, noise->rid);
 	if (before & VTD_CTX_PRESENT)
 		takeover_forget_entry(unit, noise->rid);
-	else
-		vtd_inv_context(unit, 0, noise->rid);
 	report(unit, noise);
 }
 
