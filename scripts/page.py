@@ -364,7 +364,8 @@ def about(row: Row) -> str:
             f"{html(when)}: " + listed(f"{what} {end}" for what, end in orders.items())
             for when, orders in row.stray.items())))
     if row.storm:
-        facts.append(("Fault storm", "when the driver is up" if row.storm_late else "from the first line"))
+        facts.append(("Fault storm",
+                      "when the driver is up" if row.storm_late else "from the first line"))
     if row.faults:
         facts.append(("Faults after release",
                       listed(f"{name}, at least {n}" for name, n in row.faults.items())))
