@@ -30,16 +30,30 @@ void vtd_flush_lines(const void *addr, size_t size);
 void vtd_flush_write_buffer(struct takeover_unit *unit);
 
 /*
- * Invalidations (6.5). Each returns when the hardware has completed it.
- * vtd_inv_devtlb() sends nothing to a function that is gone, or that has no
- * translations to forget because its ATS is off.
+ * Invalidations (6.5). Each returns when the hardware has completed it, or has
+ * given up on a device. What a device-TLB knows of requests without a PASID is
+ * forgotten apart from what it knows of those with one.
  */
 void vtd_inv_context(struct takeover_unit *unit, u16 did, u16 rid);
 void vtd_inv_context_all(struct takeover_unit *unit);
 void vtd_inv_pasid_all(struct takeover_unit *unit);
 void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did);
 void vtd_inv_iotlb_all(struct takeover_unit *unit);
-void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid);
+void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
+		    bool pasids);
+
+/* What software switches on in a function for its DMA. */
+#define VTD_DEVICE_ATS		1u
+#define VTD_DEVICE_PASID	2u
+#define VTD_DEVICE_PRI		4u
+
+/*
+ * Switches @off off in the function whose own id @rid is, and returns what of
+ * the old kernel's is on then. Nothing is, in a function that is gone, or when
+ * the id is an alias of something else. PASIDs of a virtual function are its
+ * physical function's: they are told of and stay.
+ */
+unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 
 /*
  * Domain ids. The first keeps some from being given to new domains: a word of a

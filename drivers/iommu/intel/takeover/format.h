@@ -57,6 +57,14 @@
 #define VTD_GSTS_IRES		BIT(25)
 #define VTD_GSTS_ONE_SHOT	(BIT(30) | BIT(29) | BIT(27) | BIT(24))
 
+/* 6.5.2: commands in the invalidation queue, for device-TLBs */
+#define VTD_QI_TYPE		GENMASK_ULL(3, 0)	/* word 0 */
+#define VTD_QI_DEVTLB		3
+#define VTD_QI_PASID_DEVTLB	8
+#define VTD_QI_SID		GENMASK_ULL(47, 32)
+#define VTD_QI_PASID_SID	GENMASK_ULL(31, 16)
+#define VTD_QI_ALL_PASIDS	BIT_ULL(0)		/* word 1 */
+
 /* 11.4.5: root-table address and translation-table mode */
 #define VTD_RTADDR_TTM		GENMASK_ULL(11, 10)
 #define VTD_RTADDR_ADDR		GENMASK_ULL(63, 12)

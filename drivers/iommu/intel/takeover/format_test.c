@@ -50,6 +50,16 @@ static void commands(struct kunit *test)
 			DMA_RTADDR_SMT);
 }
 
+static void invalidations(struct kunit *test)
+{
+	u64 every_rid = FIELD_MAX(VTD_QI_SID);
+
+	KUNIT_EXPECT_EQ(test, VTD_QI_DEVTLB, QI_DIOTLB_TYPE);
+	KUNIT_EXPECT_EQ(test, VTD_QI_PASID_DEVTLB, QI_DEIOTLB_TYPE);
+	KUNIT_EXPECT_EQ(test, VTD_QI_SID, QI_DEV_IOTLB_SID(every_rid));
+	KUNIT_EXPECT_EQ(test, VTD_QI_PASID_SID, QI_DEV_EIOTLB_SID(every_rid));
+}
+
 /* Each is set alone, and must be what the driver sees set. */
 static void capabilities(struct kunit *test)
 {
@@ -241,6 +251,7 @@ static void interrupt_table(struct kunit *test)
 static struct kunit_case format_cases[] = {
 	KUNIT_CASE(registers),
 	KUNIT_CASE(commands),
+	KUNIT_CASE(invalidations),
 	KUNIT_CASE(capabilities),
 #if TAKEOVER_KERNEL >= 60900
 	KUNIT_CASE(legacy_entry),

@@ -19,6 +19,7 @@
 #include <linux/iommu.h>
 #include <linux/kernel.h>
 #include <linux/pci.h>
+#include <linux/pci-ats.h>
 #include <linux/processor.h>
 #include <linux/slab.h>
 #include <linux/timex.h>
@@ -38,9 +39,6 @@
 #include "kunit.h"
 #include "takeover.h"
 #include "unit.h"
-
-/* The order of a range of pages that is all there is. */
-#define EVERY_PAGE	(64 - VTD_PAGE_SHIFT)
 
 /* Between the fault that was one too many and what is done about it. */
 #define QUIET_DELAY	msecs_to_jiffies(100)
@@ -152,28 +150,110 @@ void vtd_inv_iotlb_all(struct takeover_unit *unit)
 	iommu->flush.flush_iotlb(iommu, 0, 0, 0, DMA_TLB_GLOBAL_FLUSH);
 }
 
+static void submit(struct intel_iommu *iommu, u64 qw0, u64 qw1)
+{
+	struct qi_desc desc = { .qw0 = qw0, .qw1 = qw1 };
+
+	qi_submit_sync(iommu, &desc, 1, 0);
+}
+
 /*
- * Whether ATS is on is read from the function: the old kernel set it, and
- * this kernel's pdev->ats_enabled knows nothing of that.
+ * Not the driver's functions: it knows no command for all PASIDs, and looks
+ * some of this up only when it attaches the device. One command at a time
+ * fits into every device's queue. A device that needs to be told twice is.
  */
-void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid)
+void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
+		    bool pasids)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct pci_dev *pdev;
+	struct intel_iommu *iommu = to_iommu(unit);
+	u64 everything = GENMASK_ULL(62, VTD_PAGE_SHIFT);
+	u64 qw0, qw1;
+
+	qw0 = QI_DEV_IOTLB_PFSID(ecap_dit(iommu->ecap) ?
+				 pci_dev_id(pci_physfn(to_pci_dev(dev))) : 0);
+	if (pasids) {
+		qw0 |= QI_DEIOTLB_TYPE | QI_DEV_EIOTLB_SID(rid);
+		qw1 = everything | QI_DEV_EIOTLB_SIZE | VTD_QI_ALL_PASIDS;
+	} else {
+		qw0 |= QI_DIOTLB_TYPE | QI_DEV_IOTLB_SID(rid);
+		qw1 = everything | QI_DEV_IOTLB_SIZE;
+	}
+	submit(iommu, qw0, qw1);
+	if (info->dtlb_extra_inval)
+		submit(iommu, qw0, qw1);
+}
+
+/* env.h: what is switched on in a function */
+
+static const struct function_switch {
+	unsigned int	what;
+	u16		cap;
+	u16		control;
+	u16		enable;
+} function_switches[] = {
+	{ VTD_DEVICE_ATS, PCI_EXT_CAP_ID_ATS, PCI_ATS_CTRL,
+	  PCI_ATS_CTRL_ENABLE },
+	{ VTD_DEVICE_PASID, PCI_EXT_CAP_ID_PASID, PCI_PASID_CTRL,
+	  PCI_PASID_CTRL_ENABLE },
+	{ VTD_DEVICE_PRI, PCI_EXT_CAP_ID_PRI, PCI_PRI_CTRL,
+	  PCI_PRI_CTRL_ENABLE },
+};
+
+static bool is_switched_by_us(const struct pci_dev *pdev, unsigned int what)
+{
+	switch (what) {
+	case VTD_DEVICE_ATS:
+		return pdev->ats_enabled;
+	case VTD_DEVICE_PASID:
+		return pdev->pasid_enabled;
+	default:
+		return pdev->pri_enabled;
+	}
+}
+
+/*
+ * Asked of the function itself: the old kernel set it, and what this kernel
+ * keeps in struct pci_dev knows nothing of that, nor of the capability if it
+ * was told pci=noats.
+ */
+static bool is_left_on(struct pci_dev *pdev, const struct function_switch *of,
+		       bool off)
+{
+	int cap = pci_find_ext_capability(pdev, of->cap);
 	u16 control = 0;
 
-	if (!dev_is_pci(dev))
-		return;
-	pdev = to_pci_dev(dev);
-	if (pci_dev_id(pdev) != rid || !pdev->ats_cap ||
-	    !pci_device_is_present(pdev))
-		return;
+	if (!cap || is_switched_by_us(pdev, of->what))
+		return false;
 
-	pci_read_config_word(pdev, pdev->ats_cap + PCI_ATS_CTRL, &control);
-	if (!(control & PCI_ATS_CTRL_ENABLE))
-		return;
-	qi_flush_dev_iotlb(to_iommu(unit), rid, info->pfsid, info->ats_qdep, 0,
-			   EVERY_PAGE);
+	pci_read_config_word(pdev, cap + of->control, &control);
+	if (!(control & of->enable))
+		return false;
+	if (!off)
+		return true;
+	pci_write_config_word(pdev, cap + of->control, control & ~of->enable);
+	return false;
+}
+
+unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off)
+{
+	struct pci_dev *pdev, *owner;
+	unsigned int i, on = 0;
+
+	if (!dev_is_pci(dev))
+		return 0;
+	pdev = to_pci_dev(dev);
+	if (pci_dev_id(pdev) != rid || !pci_device_is_present(pdev))
+		return 0;
+
+	for (i = 0; i < ARRAY_SIZE(function_switches); i++) {
+		const struct function_switch *of = &function_switches[i];
+
+		owner = of->what == VTD_DEVICE_PASID ? pci_physfn(pdev) : pdev;
+		if (is_left_on(owner, of, owner == pdev && off & of->what))
+			on |= of->what;
+	}
+	return on;
 }
 
 /* env.h: ids, indices and memory */
@@ -724,6 +804,40 @@ bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg)
 	return leave;
 }
 
+/**
+ * intel_takeover_judge_abort - go on after a wait that the hardware aborted?
+ * @iommu: unit
+ * @rc: -EAGAIN, or -ETIMEDOUT for a device that is known to be gone; anything
+ *	else is returned as it is
+ * @desc: descriptors that were waited for
+ * @count: number of them, 0 afterwards if only the wait is left to repeat
+ * @aborts: how often that happened to them
+ *
+ * Invalidations before one that a device does not answer have to be waited
+ * for all the same, and so have those of others in the queue.
+ *
+ * Return: -EAGAIN if @count descriptors and a wait are to be queued once more.
+ */
+int intel_takeover_judge_abort(struct intel_iommu *iommu, int rc,
+			       const struct qi_desc *desc, unsigned int *count,
+			       unsigned int *aborts)
+{
+	unsigned int i;
+
+	if (!iommu->takeover || (rc != -EAGAIN && rc != -ETIMEDOUT))
+		return rc;
+
+	*aborts = rc == -ETIMEDOUT ? TAKEOVER_ABORTS_MAX : *aborts + 1;
+	for (i = 0; i < *count; i++) {
+		if (takeover_gives_up_device(iommu->takeover, desc[i].qw0,
+					     *aborts)) {
+			*count = 0;
+			break;
+		}
+	}
+	return -EAGAIN;
+}
+
 /* takeover.h: devices */
 
 /**
@@ -834,11 +948,73 @@ static void install_pasid_table(struct device *dev)
 #endif
 
 /**
+ * intel_takeover_leaves_function - is ATS of a device not the probe's to set?
+ * @dev: device that the driver probes
+ *
+ * Its old mappings need ATS, PASIDs and page requests as they are. What is not
+ * done now is done at the release.
+ */
+bool intel_takeover_leaves_function(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	if (!intel_takeover_holds_device(dev))
+		return false;
+	info->takeover_left = 1;
+	return true;
+}
+
+#if TAKEOVER_KERNEL >= 61500
+static void finish_probe(struct device *dev)
+{
+	intel_iommu_ops.probe_finalize(dev);
+}
+#elif TAKEOVER_KERNEL >= 61200
+static void finish_probe(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	int features = info->pasid_supported & ~1;
+
+	if (info->pasid_supported)
+		info->pasid_enabled = !pci_enable_pasid(to_pci_dev(dev),
+							features);
+}
+#endif
+
+#if TAKEOVER_KERNEL >= 61200
+/* What the probe left, on a function that has nothing of the old kernel's. */
+static void catch_up(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	int ret;
+
+	if (!info->takeover_left)
+		return;
+	info->takeover_left = 0;
+
+	if (dev_is_pci(dev) && pci_ats_supported(to_pci_dev(dev))) {
+		ret = pci_prepare_ats(to_pci_dev(dev), VTD_PAGE_SHIFT);
+		if (ret) {
+			dev_err(dev, "goes on without ATS (%d)\n", ret);
+			info->ats_supported = 0;
+		}
+	}
+	finish_probe(dev);
+}
+#else
+/* The attach itself does everything. */
+static void catch_up(struct device *dev)
+{
+}
+#endif
+
+/**
  * intel_takeover_release - end a device's old mappings before it is attached
  * @dev: device
  *
  * Every attach, to whatever kind of domain, comes through here first. In
- * scalable mode the device then gets its own, empty, PASID table.
+ * scalable mode the device then gets its own, empty, PASID table. The attach
+ * finds its function as the probe of an ordinary boot would have left it.
  */
 void intel_takeover_release(struct device *dev)
 {
@@ -854,6 +1030,7 @@ void intel_takeover_release(struct device *dev)
 
 		if (real != dev && intel_takeover_holds_device(dev)) {
 			release_real_dma_dev(real);
+			catch_up(dev);
 			return;
 		}
 	}
@@ -861,13 +1038,13 @@ void intel_takeover_release(struct device *dev)
 	spin_lock(&iommu->lock);
 	released = takeover_release_device(iommu->takeover, dev);
 	spin_unlock(&iommu->lock);
-	if (!released)
-		return;
-	dev_info(dev, "released, %u requester ids\n", released);
+	if (released)
+		dev_info(dev, "released, %u requester ids\n", released);
 #if TAKEOVER_KERNEL >= 60900
-	if (sm_supported(iommu))
+	if (released && sm_supported(iommu))
 		install_pasid_table(dev);
 #endif
+	catch_up(dev);
 }
 
 /*

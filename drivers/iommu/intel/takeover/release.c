@@ -81,7 +81,7 @@ static __always_inline void end_entry(struct takeover_unit *unit,
 
 	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
 	if (dev)
-		vtd_inv_devtlb(unit, dev, rid);
+		takeover_settle_device(unit, dev, rid);
 
 	WRITE_ONCE(entry[0], left);
 	WRITE_ONCE(entry[1], 0);
@@ -123,7 +123,7 @@ static void release_blocked(struct takeover_unit *unit, struct device *dev,
 			    u16 rid)
 {
 	vtd_inv_context(unit, 0, rid);
-	vtd_inv_devtlb(unit, dev, rid);
+	takeover_settle_device(unit, dev, rid);
 }
 
 /*
@@ -135,7 +135,7 @@ static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
 	const u64 *entry = takeover_context_entry(unit, rid);
 
 	if (!entry || !(READ_ONCE(entry[0]) & VTD_CTX_PRESENT))
-		vtd_inv_devtlb(unit, dev, rid);
+		takeover_settle_device(unit, dev, rid);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 struct device;
 struct intel_iommu;
+struct qi_desc;
 
 #ifdef CONFIG_INTEL_IOMMU_TAKEOVER
 void intel_takeover_detect(void __iomem *regs);
@@ -25,12 +26,16 @@ bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
 void intel_takeover_spare_did(struct intel_iommu *iommu);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_device(struct device *dev);
+bool intel_takeover_leaves_function(struct device *dev);
 void intel_takeover_release(struct device *dev);
 int intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim);
 bool intel_takeover_keeps_remapping(void);
 bool intel_takeover_stop_queue(struct intel_iommu *iommu);
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
 bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg);
+int intel_takeover_judge_abort(struct intel_iommu *iommu, int rc,
+			       const struct qi_desc *desc, unsigned int *count,
+			       unsigned int *aborts);
 #else
 static inline void intel_takeover_detect(void __iomem *regs) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
@@ -75,6 +80,11 @@ static inline bool intel_takeover_holds_device(struct device *dev)
 	return false;
 }
 
+static inline bool intel_takeover_leaves_function(struct device *dev)
+{
+	return false;
+}
+
 static inline int intel_takeover_adopt_irtes(struct intel_iommu *iommu,
 					     bool eim)
 {
@@ -100,6 +110,14 @@ static inline bool intel_takeover_leaves_fault(struct intel_iommu *iommu,
 					       int reg)
 {
 	return false;
+}
+
+static inline int intel_takeover_judge_abort(struct intel_iommu *iommu, int rc,
+					     const struct qi_desc *desc,
+					     unsigned int *count,
+					     unsigned int *aborts)
+{
+	return rc;
 }
 #endif /* CONFIG_INTEL_IOMMU_TAKEOVER */
 

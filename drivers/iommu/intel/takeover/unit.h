@@ -57,6 +57,12 @@ enum takeover_state {
 	TAKEOVER_DEAD,
 };
 
+/*
+ * Times that an invalidation is aborted before its device is given up. Another
+ * device's fault aborts it as well.
+ */
+#define TAKEOVER_ABORTS_MAX	2
+
 /* Fault records of the old kernel that are kept. */
 #define TAKEOVER_FAULTS		8
 
@@ -286,6 +292,12 @@ int takeover_adopt_irtes(struct takeover_unit *unit, u64 *table, bool eim);
 bool takeover_hear_fault(struct takeover_unit *unit, unsigned int reg);
 void takeover_quiet(struct takeover_unit *unit);
 void takeover_hear_again(struct takeover_unit *unit);
+
+/* device.c */
+void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
+			    u16 rid);
+bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
+			      unsigned int aborts);
 
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);

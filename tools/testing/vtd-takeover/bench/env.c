@@ -138,16 +138,26 @@ void vtd_inv_iotlb_all(struct takeover_unit *core)
 }
 
 /* No device here has ATS. */
-void vtd_inv_devtlb(struct takeover_unit *core, struct device *dev, u16 rid)
+void vtd_inv_devtlb(struct takeover_unit *core, struct device *dev, u16 rid, bool pasids)
+{
+	(void)core;
+	(void)dev;
+	(void)rid;
+	(void)pasids;
+	__builtin_trap();
+}
+
+unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off)
 {
 	struct pci_dev *pdev;
 
-	(void)core;
+	if (off)
+		__builtin_trap();
 	if (!dev_is_pci(dev))
-		return;
+		return 0;
 	pdev = to_pci_dev(dev);
 	if (pdev->rid != rid || !pdev->ats_cap)
-		return;
+		return 0;
 	__builtin_trap();
 }
 

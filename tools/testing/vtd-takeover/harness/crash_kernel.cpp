@@ -122,6 +122,16 @@ void CrashKernel::boot(takeover_mode mode) {
         adopt(unit, mode);
     for (std::size_t unit = 0; unit < world_.units.size(); unit++)
         install(unit);
+    for (std::size_t device = 0; device < world_.devices.size(); device++)
+        probe(device);
+}
+
+void CrashKernel::probe(std::size_t index) {
+    ::device& device = world_.devices[index];
+    const bool held = takeover_holds_device(&world_.units[device.unit]->core, &device);
+    world_.settle();
+    if (!held)
+        world_.prepare_ats(world_.functions[index]);
 }
 
 unsigned CrashKernel::release(std::size_t index) {
@@ -140,6 +150,11 @@ unsigned CrashKernel::release(std::size_t index) {
     for (const Rid rid : device.rids)
         world_.requesters.at({device.unit, rid}).stage = World::Stage::released;
     world_.check(unit);
+    // What the probe left out.
+    World::Function& function = world_.functions[index];
+    world_.settled(function);
+    if (!world_.description.devices[index].streams.empty())
+        world_.switch_on(function, VTD_DEVICE_PASID);
     return released;
 }
 
@@ -276,6 +291,10 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
         enter(unit, domain, rid, aw, world_.description.devices[index].ats);
         world_.check(unit);
         world_.reaches(unit, rid, iova, page);
+    }
+    if (world_.description.devices[index].ats) {
+        world_.switch_on(world_.functions[index], VTD_DEVICE_ATS);
+        world_.check(unit);
     }
 }
 

@@ -22,6 +22,8 @@ public:
     void snapshot(std::size_t unit);
     void adopt(std::size_t unit, takeover_mode mode = TAKEOVER_ADOPT);
     int install(std::size_t unit);
+    // The driver makes a device's acquaintance, long before the device's own driver maps.
+    void probe(std::size_t device);
 
     // The queue of the old kernel's is switched off, the interrupt table taken over.
     void stop_queue(std::size_t unit);

@@ -120,9 +120,21 @@ void vtd_inv_iotlb_all(takeover_unit* core) {
     World::Unit& unit = event(core, "IOTLB invalidated");
     World::current().forget(unit, [](Caches& caches) { caches.forget_pages(); });
 }
-void vtd_inv_devtlb(takeover_unit* core, device*, u16 rid) {
-    World::Unit& unit = event(core, "device-TLB of {:#x} invalidated", rid);
-    World::current().forget(unit, [&](Caches& caches) { caches.forget_device({rid}, {}, {}, 0); });
+void vtd_inv_devtlb(takeover_unit* core, device* dev, u16 rid, bool pasids) {
+    World::Unit& unit =
+        event(core, "device-TLB of {:#x} invalidated{}", rid, pasids ? ", all PASIDs" : "");
+    World& here = World::current();
+    here.forget_function(unit, here.function(*dev), pasids);
+}
+unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
+    World& here = World::current();
+    here.settle();
+    World::Function& function = here.function(*dev);
+    if (function.gone || function.device.rid().value != rid)
+        return 0;
+    if (off)
+        here.switch_off(function, off);
+    return function.on() & ~function.ours;
 }
 
 void vtd_reserve_dids(takeover_unit* core, unsigned first, unsigned long dids) {

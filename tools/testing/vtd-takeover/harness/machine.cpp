@@ -268,8 +268,17 @@ void vtd_inv_iotlb_domain(takeover_unit* unit, u16 did) {
 
 void vtd_inv_iotlb_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvIotlbAll); }
 
-void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid) {
-    Machine::of(unit).note(Op::InvDevtlb, 0, {}, {rid});
+void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid, bool pasids) {
+    Machine::of(unit).note(pasids ? Op::InvDevtlbPasids : Op::InvDevtlb, 0, {}, {rid});
+}
+
+unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
+    if (dev->rids.front() != rid)
+        return 0;
+    if (off)
+        vtd::current->note(Op::DeviceOff, off, {}, {rid});
+    dev->on &= ~off;
+    return dev->on;
 }
 
 void vtd_reserve_dids(takeover_unit* unit, unsigned first, unsigned long dids) {

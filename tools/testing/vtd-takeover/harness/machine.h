@@ -27,9 +27,11 @@ extern "C" {
 #include "unit.h"
 }
 
-// What env.h passes around by name only: the ids under which a device appears.
+// What env.h passes around by name only: the ids under which a device appears,
+// its own first, and what the old kernel has switched on in it.
 struct device {
     std::vector<u16> rids;
+    unsigned int on = 0;
 };
 
 namespace vtd {
@@ -71,6 +73,8 @@ enum class Op {
     InvIotlbDomain,
     InvIotlbAll,
     InvDevtlb,
+    InvDevtlbPasids,
+    DeviceOff,
 };
 
 // One thing that the core asked for. `entry` is the first word of the watched

@@ -177,6 +177,10 @@ World::World(const Description& of, Failures failures)
     }
     for (const world::Device& device : description.devices) {
         devices.push_back({device.unit, device.rids});
+        const bool scalable = description.units[device.unit].scalable;
+        functions.push_back({{units[device.unit]->hardware,
+                              device.rids.front(),
+                              {device.ats, !device.streams.empty(), device.ats && scalable}}});
         for (const Rid rid : device.rids)
             requesters[{device.unit, rid}];
     }
@@ -282,6 +286,8 @@ void World::crash_again(bool all_ram) {
         unit->begin(unit->core.scalable);
     for (auto& [rid, who] : requesters)
         who = {};
+    for (Function& function : functions)
+        function.ours = 0;
     blocking = false;
     trace.push_back("a second crash");
     check();
@@ -769,7 +775,8 @@ void World::check(Unit& unit) {
     do {
         before = unit.hardware.caches().size();
         for (auto& [dma, explored] : found) {
-            explored = description.devices[dma->device].ats
+            const model::Device& from = functions[dma->device].device;
+            explored = from.can().ats && dma->request.rid == from.rid()
                            ? unit.hardware.explore_ats(dma->request)
                            : unit.hardware.explore(dma->request);
             walks += explored.walks;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "harness/schedule.h"
+#include "model/device.h"
 #include "model/unit.h"
 #include "world/builder.h"
 #include "world/description.h"
@@ -121,10 +122,23 @@ public:
         std::map<Iova, Translation> mapped{}; // by its driver, pages of 4 KiB
     };
 
+    // What software has switched on in a device's function, the one of its own requester id.
+    struct Function {
+        model::Device device;
+        unsigned ours = 0; // VTD_DEVICE_*, by this kernel and not by the one that died
+        bool gone = false;
+        unsigned on() const {
+            const auto& can = device.can();
+            return can.ats * VTD_DEVICE_ATS | can.pasid * VTD_DEVICE_PASID |
+                   can.pri * VTD_DEVICE_PRI;
+        }
+    };
+
     const Description description;
     Memory memory;
     std::vector<std::unique_ptr<Unit>> units;
     std::vector<::device> devices;
+    std::vector<Function> functions; // of the devices
     std::map<std::pair<std::size_t, Rid>, Requester> requesters;
     bool blocking = false; // the policy is to adopt nothing
     Hpa core_header = world::core_header;
@@ -154,6 +168,13 @@ public:
     // A function-level reset: what the device did before the crash it does no more, and it has
     // forgotten what it knew.
     void reset(std::size_t device);
+    // functions.cpp: the switches of a device's function, and who may touch them when.
+    Function& function(const ::device& device);
+    void prepare_ats(Function& function);
+    void switch_on(Function& function, unsigned what);
+    void switch_off(Function& function, unsigned what);
+    void forget_function(Unit& unit, Function& function, bool pasids);
+    void settled(const Function& function) const;
 
     // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
@@ -207,6 +228,7 @@ private:
     void forgotten(const Unit& unit) const;
     bool excused(const Tracked& dma) const;
     bool may_have_id_of_driver(const Tracked& dma) const;
+    void untouched(const Function& function, unsigned what) const;
     [[noreturn]] void broken(Invariant invariant, const Request& request,
                              const std::string& what) const;
     std::size_t index(const Unit& unit) const;

@@ -2,12 +2,10 @@
 //
 // The device itself goes on with translations of before.
 //
-// file: release.c
+// file: device.c
 // breaks: FRESH
 
 @@
-expression unit, dev, rid, did;
+expression unit, dev, rid;
 @@
-  forget_entry(unit, rid, did);
-- if (dev)
-- 	vtd_inv_devtlb(unit, dev, rid);
+- vtd_inv_devtlb(unit, dev, rid, false);

@@ -46,7 +46,7 @@ protected:
 
     // As the driver does it: an own table, then the entry.
     bool attach(Rid rid) {
-        device dev{{rid.value}};
+        device dev{.rids = {rid.value}, .on = VTD_DEVICE_ATS};
         takeover_release_device(&machine.unit, &dev);
         if (takeover_own_table(&machine.unit, rid.value))
             return false;
@@ -370,8 +370,9 @@ TEST_P(Closed, ADriverGetsATableOfItsOwn) {
     for (const Rid rid : {nic, sound, Rid::of(0, 31, 3), Rid::of(200, 31, 2)})
         EXPECT_TRUE(blocked(rid));
     EXPECT_EQ(machine.live_tables, 1U);
-    std::vector wanted{Op::InvContext, Op::InvDevtlb,        Op::FlushLines,   Op::FlushWriteBuffer,
-                       Op::FlushLines, Op::FlushWriteBuffer, Op::InvContextAll};
+    std::vector wanted{Op::InvContext,       Op::InvDevtlb,        Op::DeviceOff,
+                       Op::FlushLines,       Op::FlushWriteBuffer, Op::FlushLines,
+                       Op::FlushWriteBuffer, Op::InvContextAll};
     if (scalable())
         wanted.push_back(Op::InvPasidAll);
     wanted.push_back(Op::InvIotlbAll);

@@ -250,7 +250,7 @@ TEST_P(Core, LeavesInvalidationToHardwareThatDoesIt) {
 
 TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
     adopt_and_install();
-    device dev{{disk.value}};
+    device dev{.rids = {disk.value}, .on = VTD_DEVICE_ATS};
     machine.watched = ours(disk).data();
     const u64 before = *machine.watched;
 
@@ -261,7 +261,7 @@ TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
         wanted.insert(wanted.end(), {Op::InvPasidAll, Op::InvIotlbAll});
     else
         wanted.push_back(Op::InvIotlbDomain);
-    wanted.push_back(Op::InvDevtlb);
+    wanted.insert(wanted.end(), {Op::InvDevtlb, Op::DeviceOff});
     EXPECT_EQ(ops(), wanted);
 
     // The entry stays whole, but for the present bit, until no cache knows it.
@@ -281,7 +281,7 @@ TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
 
 TEST_P(Core, ReleasesOneDeviceAlone) {
     adopt_and_install();
-    device dev{{nic.value}};
+    device dev{.rids = {nic.value}};
 
     EXPECT_TRUE(takeover_holds_device(&machine.unit, &dev));
     EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
@@ -294,8 +294,12 @@ TEST_P(Core, ReleasesOneDeviceAlone) {
 
     machine.events.clear();
     EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_EQ(ops(), std::vector<Op>{});
+
     // A device-TLB is all that an entry of nobody's could have left behind.
-    EXPECT_EQ(ops(), std::vector{Op::InvDevtlb});
+    dev.on = VTD_DEVICE_ATS;
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_EQ(ops(), (std::vector{Op::InvDevtlb, Op::DeviceOff}));
 }
 
 // intel_iommu_takeover=off, or another unit translated and this one did not: it has no root table.

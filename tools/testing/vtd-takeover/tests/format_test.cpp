@@ -18,6 +18,7 @@
 
 #include "model/capabilities.h"
 #include "model/faults.h"
+#include "model/invalidation.h"
 #include "model/registers.h"
 
 extern "C" {
@@ -127,6 +128,10 @@ std::vector<Both> masks() {
         BOTH(VTD_GSTS_QIES, command::qie),
         BOTH(VTD_GSTS_IRES, command::ire),
         BOTH(VTD_GSTS_ONE_SHOT, command::one_shot),
+        BOTH(VTD_QI_TYPE, descriptor::type.mask()),
+        BOTH(VTD_QI_SID, descriptor::sid.mask()),
+        BOTH(VTD_QI_PASID_SID, descriptor::pasid_sid.mask()),
+        BOTH(VTD_QI_ALL_PASIDS, descriptor::all_pasids.mask()),
     };
 }
 
@@ -173,6 +178,8 @@ std::vector<Both> numbers() {
         BOTH(VTD_PGTT_NESTED, pasid_entry::Pgtt::nested),
         BOTH(VTD_DELIVERY_FIXED, irte::Delivery::fixed),
         BOTH(VTD_DELIVERY_LOWEST, irte::Delivery::lowest),
+        BOTH(VTD_QI_DEVTLB, descriptor::Type::device_tlb),
+        BOTH(VTD_QI_PASID_DEVTLB, descriptor::Type::pasid_device_tlb),
     };
 }
 
