@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What a device learnt with a PASID is not what it learnt without one.
+//
+// file: device.c
+// breaks: FRESH
+
+@@
+expression unit, dev, rid;
+@@
+- vtd_inv_devtlb(unit, dev, rid, true);
++ vtd_inv_devtlb(unit, dev, rid, false);
