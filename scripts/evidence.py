@@ -105,6 +105,8 @@ class Trace:
     interrupts: list[Point] = field(default_factory=list)
     # A requester's accesses go through the IOMMU (1) or past it (0) from here on.
     ways: list[tuple[Point, int]] = field(default_factory=list)
+    # What was written to a function's ATS control register: a requester id, switched on or not.
+    ats: list[tuple[Point, bool]] = field(default_factory=list)
 
     def translating(self, at: int) -> bool:
         """Was translation on just after this place in the log?"""
@@ -125,6 +127,9 @@ FAULT = re.compile(r"sid 0x(\w+) fault (\d+) addr 0x(\w+) write (\d)")
 CONTEXT = re.compile(r"context invalidate devices sid 0x(\w+) fmask 0x(\w+)")
 BUFFER = re.compile(r"buffer #\d+, addr: 0x(\w+), offset: (\d+), from: \S+ length: (\d+)")
 RING = re.compile(r"ring #\d+, PA: 0x(\w+), length: (\d+)")
+CONFIG = re.compile(r"virtio\S* (\w\w):(\w\w)\.(\w) @0x(\w+) <- 0x(\w+)")
+# Of QEMU's virtio devices: ATS is the first of their extended capabilities.
+ATS_CONTROL, ATS_ENABLE = 0x106, 1 << 15
 WAY = re.compile(r"Device (\w\w):(\w\w)\.(\w) switching address space \(iommu enabled=(\d)\)")
 
 
@@ -165,6 +170,12 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
             sid = number(match[1]) << 8 | number(match[2]) << 3 | number(match[3])
             trace.ways.append((Point(at, time, sid), int(match[4])))
 
+    def config(at: int, time: float, text: str) -> None:
+        match = CONFIG.match(text)
+        if match and number(match[4]) == ATS_CONTROL:
+            sid = number(match[1]) << 8 | number(match[2]) << 3 | number(match[3])
+            trace.ats.append((Point(at, time, sid), bool(number(match[5]) & ATS_ENABLE)))
+
     def silent(at: int, time: float, _: str) -> None:
         trace.silent.append(Point(at, time, 0))
 
@@ -190,6 +201,7 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "vtd_fault_disabled": silent,
         "vtd_switch_address_space": way,
         "vtd_irq_generate": point(trace.interrupts, HEX),
+        "pci_cfg_write": config,
         "vtd_dmar_enable": point(trace.switches, re.compile(r"enable (\d)")),
         "vtd_reg_dmar_root": point(trace.roots, HEX),
         "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
@@ -491,6 +503,13 @@ class Facts:
         if not access.done:
             return "unfinished"
         return "silent" if access.master else "off"
+
+    def ats_of(self, sid: int) -> list[tuple[Point, bool]]:
+        """What its ATS was set to: the last time before the panic, and until the end."""
+        panic = self.marks["panic"].trace
+        all_of_it = [(p, on) for p, on in self.trace.ats if p.value == sid and p.at < self.end]
+        before = [(p, on) for p, on in all_of_it if p.at < panic]
+        return before[-1:] + [(p, on) for p, on in all_of_it if p.at >= panic]
 
     def flight_end(self, sid: int) -> int:
         """Where a requester's old DMA ends: its release, or its driver's reset before that."""

@@ -49,6 +49,7 @@ TRACE_ALWAYS = [
     "vtd_inv_desc_iotlb_domain",
     "vtd_inv_desc_iotlb_pasid",
     "vtd_switch_address_space",
+    "pci_cfg_write",
 ]
 # One or more lines a DMA: switched on shortly before the panic.
 TRACE_PANIC = [

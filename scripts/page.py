@@ -353,6 +353,8 @@ def about(row: Row) -> str:
         facts.append(("Blocked", listed(row.blocked)))
     if row.faulting:
         facts.append(("Faulting", listed(row.faulting)))
+    if row.ats:
+        facts.append(("ATS stays on", listed(row.ats)))
     if row.firmware_off:
         facts.append(("Firmware", "opts out of remapping"))
     if row.unplug:

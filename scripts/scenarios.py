@@ -43,7 +43,7 @@ GRIDS = {"cells": "cmd", "flts": "flts"}
 # those that only its judgement depends on.
 NOT_RUN = {"tags", "stock", "takeover", "stock_on", "kernels"}
 JUDGED = {"report", "blocked", "faulting", "faults", "first_says", "crash_says",
-          "resets"}
+          "resets", "ats"}
 # The initcall by which a driver that is built in makes itself known; two share a name.
 INITCALLS = {"e1000e": "e1000_init_module", "e1000": "e1000_init_module",
              "igb": "igb_init_module", "vmxnet3": "vmxnet3_init_module"}
@@ -119,6 +119,8 @@ class Row:
     stock_on: dict[str, str | list[str]] = field(default_factory=dict)
     # Devices that may fault after release, and how many times at least, or nothing is shown.
     faults: dict[str, int] = field(default_factory=dict)
+    # Devices whose ATS the first kernel has on, and the crash kernel leaves on until their release.
+    ats: list[str] = field(default_factory=list)
     # What a kernel must have logged, or the row is not what its name says.
     first_says: list[str] = field(default_factory=list)
     crash_says: list[str] = field(default_factory=list)
@@ -293,6 +295,8 @@ def load(path: Path = FILE) -> dict[str, Row]:
         for version in [*rows[name].kernels, *rows[name].stock_on]:
             if not re.fullmatch(r"\d+\.\d+", version):
                 die(f"row {name}: {version!r} is no kernel version")
+        if strange := set(rows[name].ats) - {d.name for d in rows[name].devices}:
+            die(f"row {name}: ATS of no device of the row: {' '.join(sorted(strange))}")
         if strange := set(rows[name].faults) - {d.name for d in rows[name].devices}:
             die(f"row {name}: faults of no device of the row: {' '.join(sorted(strange))}")
         try:

@@ -317,6 +317,27 @@ def stray(facts: Facts) -> Verdict:
     return failed(", ".join(wrong)) if wrong else passed(", ".join(said))
 
 
+def ats(facts: Facts) -> Verdict:
+    """ATS of the row's devices stays on until their release, and is off after it."""
+    panic = facts.marks["panic"].trace
+    said = []
+    for name in facts.row.ats:
+        sid = next((f.sid for f in facts.functions if f.device and f.device.name == name), -1)
+        sets = facts.ats_of(sid)
+        if not sets or sets[0][0].at >= panic or not sets[0][1]:
+            return failed(f"ATS of {name} was not on before the panic: proves nothing")
+        early = [p for p, on in sets[1:] if not on and not facts.released(sid, p.at)]
+        if early:
+            return failed(f"ATS of {facts.who(sid)} was switched off "
+                          f"{facts.seconds(early[0].time):.2f} s after the panic, before its "
+                          "release")
+        late = [on for p, on in sets[1:] if facts.released(sid, p.at)]
+        if not late or late[0]:
+            return failed(f"ATS of {facts.who(sid)} was not switched off at its release")
+        said.append(f"{facts.who(sid)} until its release, {'on' if late[-1] else 'off'} at the end")
+    return passed(f"ATS stays on: {', '.join(said)}")
+
+
 def release(facts: Facts) -> Verdict:
     """The swap happens for every disk and network card of the row."""
     functions = [f for f in facts.functions if f.device]
@@ -577,6 +598,8 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts["resets"] = resets(facts)
     if facts.row.storm:
         verdicts["storm"] = storm(facts)
+    if facts.row.ats:
+        verdicts["ATS"] = ats(facts)
     return verdicts
 
 

@@ -135,6 +135,7 @@ def test_bad_rows_are_refused(tmp_path: Path) -> None:
                   '[row.x]\npanic = "loud"\n', '[row.x]\nroad = "long"\n',
                   '[row.x]\nkernels = ["new"]\n', '[row.x]\nstock_on = { v6 = ["ON"] }\n',
                   '[row.x]\nneeds = "luck"\n', '[row.x]\nfaults = {nvme = 1}\n',
+                  '[row.x]\nats = ["nvme"]\n',
                   '[row.x]\ndevices = ["e1000e"]\n',
                   '[row.cmd-dma-dma]\n'):
         bad.write_text(text + extra)

@@ -522,3 +522,29 @@ def test_rows_of_devices_that_are_not_as_usual() -> None:
         assert scenarios.misuse(wrong) == f"{key}: it has no device igb"
     assert scenarios.misuse(
         dataclasses.replace(row, pulled="igb")) == "pulled: it has no device igb"
+
+
+def ats(value: int, dev: str = "00:1f.2") -> str:
+    return f"pci_cfg_write virtio-blk-pci {dev} @0x106 <- {value:#x}"
+
+
+FIRST = "vtd_dmar_enable enable 1"
+WITH_ATS = {FIRST: f"{FIRST}\n{ats(0)}\n{ats(0x8000)}", "RELEASING": f"{ats(0)}\n{ats(0x8000)}"}
+
+
+@pytest.mark.parametrize(("put", "wanted"), [
+    (WITH_ATS, "pass"),
+    ({**WITH_ATS, "RELEASING": ats(0)}, "pass"),
+    # Another function's, and another register.
+    ({**WITH_ATS, "FLYING": f"{ats(0, '00:01.0')}\n{ats(0).replace('106', '104')}"}, "pass"),
+    ({**WITH_ATS, "FLYING": ats(0)}, "fail"),
+    ({**WITH_ATS, "RELEASING": "NONE"}, "fail"),
+    ({**WITH_ATS, "RELEASING": ats(0x8000)}, "fail"),
+    ({**WITH_ATS, FIRST: f"{FIRST}\n{ats(0x8000)}\n{ats(0)}"}, "fail"),
+    ({**WITH_ATS, FIRST: FIRST}, "fail"),
+])
+def test_ats_stays_on_until_the_release(put: dict[str, str], wanted: str) -> None:
+    run = facts(put=put)
+    assert "ATS" not in verdict.judge(run)
+    run.row = dataclasses.replace(run.row, ats=["ahci"])
+    assert judge(run)["ATS"] == wanted
