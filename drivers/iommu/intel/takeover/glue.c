@@ -947,23 +947,6 @@ static void install_pasid_table(struct device *dev)
 }
 #endif
 
-/**
- * intel_takeover_leaves_function - is ATS of a device not the probe's to set?
- * @dev: device that the driver probes
- *
- * Its old mappings need ATS, PASIDs and page requests as they are. What is not
- * done now is done at the release.
- */
-bool intel_takeover_leaves_function(struct device *dev)
-{
-	struct device_domain_info *info = dev_iommu_priv_get(dev);
-
-	if (!intel_takeover_holds_device(dev))
-		return false;
-	info->takeover_left = 1;
-	return true;
-}
-
 #if TAKEOVER_KERNEL >= 61500
 static void finish_probe(struct device *dev)
 {
@@ -982,6 +965,23 @@ static void finish_probe(struct device *dev)
 #endif
 
 #if TAKEOVER_KERNEL >= 61200
+/**
+ * intel_takeover_leaves_function - is ATS of a device not the probe's to set?
+ * @dev: device that the driver probes
+ *
+ * Its old mappings need ATS, PASIDs and page requests as they are. What is not
+ * done now is done at the release.
+ */
+bool intel_takeover_leaves_function(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	if (!intel_takeover_holds_device(dev))
+		return false;
+	info->takeover_left = 1;
+	return true;
+}
+
 /* What the probe left, on a function that has nothing of the old kernel's. */
 static void catch_up(struct device *dev)
 {
