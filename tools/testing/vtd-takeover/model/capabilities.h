@@ -62,6 +62,7 @@ struct Capabilities {
     constexpr bool page_requests() const { return bit(ecap, 29); } // PRS
     constexpr bool supervisor() const { return bit(ecap, 31); }    // SRS
     constexpr bool pasid() const { return bit(ecap, 40); }         // PASID
+    constexpr bool drains_pages() const { return bit(ecap, 42); }  // PDS
     constexpr bool scalable() const { return bit(ecap, 43); }      // SMTS
     constexpr bool marks_second() const { return bit(ecap, 45); }  // SSADS
     constexpr bool second_stage() const { return bit(ecap, 46); }  // SSTS

@@ -447,13 +447,15 @@ QueueError Invalidation::interrupt(const Words& words) {
 }
 
 // 6.5.2.8: what comes before it has been carried out: the queue is in order here, so that the
-// fence flag has nothing to do; nor has the drain of page requests, which never linger.
+// fence flag has nothing to do. 7.10: the drain of page requests is reserved without ECAP.PDS.
 QueueError Invalidation::wait(const Words& words) {
     using namespace descriptor;
-    constexpr Field fence_and_drain{0, 7, 6};
-    if (words[0] & ~mask({interrupts, writes, fence_and_drain, status_data}) & ~types ||
-        words[1] & ~status_address.mask())
+    if (words[0] & ~mask({interrupts, writes, fence, drain, status_data}) & ~types ||
+        words[1] & ~status_address.mask() ||
+        (drain.of(words) && !around_.capabilities.drains_pages()))
         return QueueError::reserved;
+    if (drain.of(words))
+        around_.pages.arrive();
     if (writes.of(words) &&
         !around_.memory.store_half({words[1]}, word32(status_data.of(words)), Writer::wait_status))
         around_.misuse.emplace_back("the status of a wait goes where there is no memory");

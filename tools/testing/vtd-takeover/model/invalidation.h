@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
@@ -43,8 +44,8 @@ inline constexpr Field sized{1, 0, 0}, pasid_sized{1, 11, 11}, all_pasids{1, 0, 
 // 6.5.2.7
 inline constexpr Field index_selective{0, 4, 4}, index_order{0, 31, 27}, index{0, 47, 32};
 // 6.5.2.8
-inline constexpr Field interrupts{0, 4, 4}, writes{0, 5, 5}, status_data{0, 63, 32},
-    status_address{1, 63, 2};
+inline constexpr Field interrupts{0, 4, 4}, writes{0, 5, 5}, fence{0, 6, 6}, drain{0, 7, 7},
+    status_data{0, 63, 32}, status_address{1, 63, 2};
 // Chapter 7, the answer to a group of page requests
 inline constexpr Field response_pasid{0, 4, 4}, response_code{0, 15, 12}, response_rid{0, 31, 16},
     response_group{1, 11, 3};
@@ -101,6 +102,8 @@ public:
     bool on() const { return on_; }
     // Carries out what there is.
     void run();
+    // The same of one descriptor that is in no memory here.
+    QueueError run(const std::array<u64, 4>& words) { return carry_out(words); }
     // As a kernel that died left it: it may have had no time to run.
     void leave(u64 queue, u64 head, u64 tail);
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace vtd::model {
 
@@ -35,7 +36,7 @@ void PageRequests::notify(u32 bit) {
         event.raise();
 }
 
-bool PageRequests::put(const PageRequest& request) {
+bool PageRequests::store(const PageRequest& request) {
     std::array<u64, page_request::size / sizeof(u64)> words{};
     page_request::type.set(words, page_request::request);
     page_request::has_pasid.set(words, request.pasid.has_value());
@@ -57,13 +58,32 @@ bool PageRequests::put(const PageRequest& request) {
     return true;
 }
 
+// Its tail is one behind its head.
+bool PageRequests::full() const {
+    return status_ & page_request_status::pro ||
+           (tail_ + (on_the_way_.size() + 1) * page_request::size) % bytes() == head_;
+}
+
 void PageRequests::accept(const PageRequest& request) {
+    receive(request);
+    arrive();
+}
+
+void PageRequests::receive(const PageRequest& request) {
     outstanding_.push_back(request);
-    if (status_ & page_request_status::pro || (tail_ + page_request::size) % bytes() == head_) {
+    if (full())
         overflow(request);
-        return;
-    }
-    if (!put(request)) {
+    else
+        on_the_way_.push_back(request);
+}
+
+void PageRequests::arrive() {
+    for (const PageRequest& request : std::exchange(on_the_way_, {}))
+        put(request);
+}
+
+void PageRequests::put(const PageRequest& request) {
+    if (!store(request)) {
         lost.push_back(request);
         misuse_.emplace_back("the page-request queue lies where there is no memory");
         return;

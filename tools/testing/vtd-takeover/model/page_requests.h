@@ -75,6 +75,10 @@ public:
 
     // A request that the tables let through, and one that they do not.
     void accept(const PageRequest& request);
+    // The same, but it gets into the queue later: when page requests are drained (7.10), or sooner.
+    // Whether there was room for it is decided now.
+    void receive(const PageRequest& request);
+    void arrive();
     void refuse(const PageRequest& request, Response code);
     // Software's answer. One that nobody waits for goes to the device all the same.
     void respond(const GroupResponse& response);
@@ -91,7 +95,9 @@ public:
 
 private:
     u64 bytes() const { return page_size << queue_address::size.in(address_); }
-    bool put(const PageRequest& request);
+    bool full() const;
+    void put(const PageRequest& request);
+    bool store(const PageRequest& request);
     void overflow(const PageRequest& request);
     void notify(u32 bit);
 
@@ -100,6 +106,7 @@ private:
     u64 head_{}, tail_{}, address_{};
     u32 status_{};
     std::vector<PageRequest> outstanding_;
+    std::vector<PageRequest> on_the_way_; // received, and not in the queue yet
 };
 
 } // namespace vtd::model

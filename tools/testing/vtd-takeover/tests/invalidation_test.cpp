@@ -132,6 +132,7 @@ TEST_F(Queue, WhatADescriptorMustNotBe) {
         {4 | 1 << 12, 0},
         {4 | bit(48), 0},
         {4, 1},
+        {wait_status | 1 << 7, status.value}, // without ECAP.PDS
         {wait_status | 1 << 8, status.value},
         {wait_status | 1 << 12, status.value},
         {wait_status, status.value | 1},
@@ -142,7 +143,7 @@ TEST_F(Queue, WhatADescriptorMustNotBe) {
                                     {iotlb_all | 3 << 6, iova.value | 1 << 6},
                                     {u64{3} | 0x1f << 16 | 0xf << 12 | bit(63), ~u64{0xfff} | 1},
                                     {u64{4}, u64{0}},
-                                    {wait_status | 3 << 6, status.value | 4}})
+                                    {wait_status | 1 << 6, status.value | 4}})
         EXPECT_EQ(alone(low, high), QueueError::none) << std::hex << low;
 }
 

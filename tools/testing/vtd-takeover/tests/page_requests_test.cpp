@@ -147,6 +147,26 @@ TEST_F(PageQueue, OverflowsWhenItIsFull) {
     EXPECT_EQ(unit.read64(reg::pqt), 0U); // round
 }
 
+// 7.10: what was received gets there by then, and there is room for what was let in.
+TEST_F(PageQueue, WhatIsOnTheWayComesWhenItIsDrained) {
+    Unit drains({.cap = scalable_unit.cap, .ecap = scalable_unit.ecap | bit(42)}, memory);
+    drains.write64(reg::pqa, page_queue.value);
+    drains.write64(reg::pqh, 0x60); // room for two
+    PageRequests& pages = drains.pages();
+    pages.receive(asked(1));
+    pages.receive(asked(2));
+    EXPECT_EQ(pages.tail(), 0U);
+    EXPECT_EQ(drains.invalidation().run({5 | 1 << 6, 0, 0, 0}), QueueError::none);
+    EXPECT_EQ(pages.tail(), 0U);
+    pages.receive(asked(3));
+    EXPECT_EQ(pages.lost, std::vector{asked(3)});
+    EXPECT_EQ(drains.invalidation().run({5 | 1 << 7, 0, 0, 0}), QueueError::none);
+    EXPECT_EQ(pages.tail(), 64U);
+    EXPECT_EQ(memory.load(page_queue + 40) & 0xff8, 2U << 3);
+    EXPECT_EQ(pages.status(), page_request_status::ppr | page_request_status::pro);
+    EXPECT_EQ(unit.invalidation().run({5 | 1 << 7, 0, 0, 0}), QueueError::reserved);
+}
+
 TEST_F(PageQueue, IsAsLargeAsItSays) {
     unit.write64(reg::pqa, page_queue.value | 1);
     unit.write64(reg::pqt, 0x1fe0);
