@@ -56,6 +56,12 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 
 /*
+ * Puts a descriptor of two words in the unit's invalidation queue (6.5.2).
+ * Returns 0 when the hardware has completed it, or a negative errno.
+ */
+int vtd_submit(struct takeover_unit *unit, u64 low, u64 high);
+
+/*
  * Domain ids. The first keeps some from being given to new domains: a word of a
  * bitmap over ids, and the id of its first bit. The second takes one that nobody
  * uses, or returns -ENOSPC or another negative errno; the third ends either.

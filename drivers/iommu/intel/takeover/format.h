@@ -33,6 +33,11 @@
 #define VTD_REG_IQH		0x80
 #define VTD_REG_IQT		0x88
 #define VTD_REG_IRTA		0xb8
+#define VTD_REG_PQH		0xc0
+#define VTD_REG_PQT		0xc8
+#define VTD_REG_PQA		0xd0
+#define VTD_REG_PRS		0xdc
+#define VTD_REG_PECTL		0xe0
 
 /* 11.4.2, 11.4.3: capabilities */
 #define VTD_CAP_ND		GENMASK_ULL(2, 0)
@@ -45,6 +50,7 @@
 #define VTD_ECAP_PT		BIT_ULL(6)
 #define VTD_ECAP_PRS		BIT_ULL(29)
 #define VTD_ECAP_PASID		BIT_ULL(40)
+#define VTD_ECAP_PDS		BIT_ULL(42)
 #define VTD_ECAP_SMTS		BIT_ULL(43)
 #define VTD_ECAP_SSTS		BIT_ULL(46)
 #define VTD_ECAP_RPS		BIT_ULL(49)
@@ -166,6 +172,46 @@ enum vtd_tt {
 #define VTD_REASON_IR_FIRST	0x20
 #define VTD_REASON_IR_LAST	0x2f
 
+/*
+ * 11.4, PQH_REG, PQT_REG, PQA_REG: the page-request queue. Head and tail are
+ * offsets in bytes.
+ */
+#define VTD_PQ_OFFSET		GENMASK_ULL(18, 5)
+#define VTD_PQA_SIZE		GENMASK_ULL(2, 0)
+#define VTD_PQA_ADDR		GENMASK_ULL(63, 12)
+
+/* 11.4, PRS_REG: cleared by writing 1; PECTL_REG: page request event control */
+#define VTD_PRS_PPR		BIT(0)
+#define VTD_PRS_PRO		BIT(1)
+#define VTD_PECTL_IM		BIT(31)
+
+/* 7.4.1: an entry of the page-request queue is four words, two of them used */
+#define VTD_PRQ_WORDS		4
+#define VTD_PRQ_SIZE		(VTD_PRQ_WORDS * sizeof(u64))
+#define VTD_PRQ_TYPE		GENMASK_ULL(7, 0)	/* word 0 */
+#define VTD_PRQ_HAS_PASID	BIT_ULL(8)
+#define VTD_PRQ_RID		GENMASK_ULL(31, 16)
+#define VTD_PRQ_PASID		GENMASK_ULL(51, 32)
+#define VTD_PRQ_READ		BIT_ULL(0)		/* word 1 */
+#define VTD_PRQ_WRITE		BIT_ULL(1)
+#define VTD_PRQ_LAST		BIT_ULL(2)		/* of its group */
+#define VTD_PRQ_GROUP		GENMASK_ULL(11, 3)
+#define VTD_PRQ_REQUEST		1			/* type */
+
+/* 6.5.2: descriptors of the invalidation queue: a wait, ... */
+#define VTD_WAIT		5
+#define VTD_WAIT_FENCE		BIT_ULL(6)
+#define VTD_WAIT_DRAIN		BIT_ULL(7)	/* page requests, with ECAP.PDS */
+
+/* ... and 7.7, the answer to a group of page requests */
+#define VTD_ANSWER		9
+#define VTD_ANSWER_HAS_PASID	BIT_ULL(4)		/* word 0 */
+#define VTD_ANSWER_CODE		GENMASK_ULL(15, 12)
+#define VTD_ANSWER_RID		GENMASK_ULL(31, 16)
+#define VTD_ANSWER_PASID	GENMASK_ULL(51, 32)
+#define VTD_ANSWER_GROUP	GENMASK_ULL(11, 3)	/* word 1 */
+#define VTD_ANSWER_INVALID	1			/* code */
+
 /* 11.4, IRTA_REG: interrupt-remapping table address */
 #define VTD_IRTA_S		GENMASK_ULL(3, 0)
 #define VTD_IRTA_EIME		BIT_ULL(11)
@@ -238,6 +284,15 @@ static inline unsigned int vtd_paging_levels(unsigned int aw)
 static inline size_t vtd_pasid_directory_size(u64 word)
 {
 	return sizeof(u64) << (7 + FIELD_GET(VTD_SM_CTX_PDTS, word));
+}
+
+/**
+ * vtd_page_queue_size - bytes of a page-request queue
+ * @pqa: its address register (11.4, PQA_REG)
+ */
+static inline u32 vtd_page_queue_size(u64 pqa)
+{
+	return VTD_TABLE_SIZE << FIELD_GET(VTD_PQA_SIZE, pqa);
 }
 
 /**

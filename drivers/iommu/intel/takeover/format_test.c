@@ -28,6 +28,11 @@ static void registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VTD_REG_IQH, DMAR_IQH_REG);
 	KUNIT_EXPECT_EQ(test, VTD_REG_IQT, DMAR_IQT_REG);
 	KUNIT_EXPECT_EQ(test, VTD_REG_IRTA, DMAR_IRTA_REG);
+	KUNIT_EXPECT_EQ(test, VTD_REG_PQH, DMAR_PQH_REG);
+	KUNIT_EXPECT_EQ(test, VTD_REG_PQT, DMAR_PQT_REG);
+	KUNIT_EXPECT_EQ(test, VTD_REG_PQA, DMAR_PQA_REG);
+	KUNIT_EXPECT_EQ(test, VTD_REG_PRS, DMAR_PRS_REG);
+	KUNIT_EXPECT_EQ(test, VTD_REG_PECTL, DMAR_PECTL_REG);
 }
 
 static void commands(struct kunit *test)
@@ -60,6 +65,23 @@ static void invalidations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VTD_QI_PASID_SID, QI_DEV_EIOTLB_SID(every_rid));
 }
 
+static void page_requests(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, (u32)VTD_PRS_PPR, DMA_PRS_PPR);
+	KUNIT_EXPECT_EQ(test, (u32)VTD_PRS_PRO, DMA_PRS_PRO);
+	KUNIT_EXPECT_EQ(test, (int)VTD_WAIT, QI_IWD_TYPE);
+	KUNIT_EXPECT_EQ(test, VTD_WAIT_FENCE, QI_IWD_FENCE);
+	KUNIT_EXPECT_EQ(test, VTD_WAIT_DRAIN, QI_IWD_PRQ_DRAIN);
+
+	KUNIT_EXPECT_EQ(test, (int)VTD_ANSWER, QI_PGRP_RESP_TYPE);
+	KUNIT_EXPECT_EQ(test, VTD_ANSWER_HAS_PASID, QI_PGRP_PASID_P(1));
+	KUNIT_EXPECT_EQ(test, FIELD_PREP(VTD_ANSWER_CODE, VTD_ANSWER_INVALID),
+			QI_PGRP_RESP_CODE(QI_RESP_INVALID));
+	KUNIT_EXPECT_EQ(test, VTD_ANSWER_RID, QI_PGRP_DID(0xffff));
+	KUNIT_EXPECT_EQ(test, VTD_ANSWER_PASID, QI_PGRP_PASID(0xfffff));
+	KUNIT_EXPECT_EQ(test, VTD_ANSWER_GROUP, QI_PGRP_IDX(0x1ff));
+}
+
 /* Each is set alone, and must be what the driver sees set. */
 static void capabilities(struct kunit *test)
 {
@@ -80,6 +102,7 @@ static void capabilities(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ecap_pass_through(VTD_ECAP_PT));
 	KUNIT_EXPECT_TRUE(test, ecap_prs(VTD_ECAP_PRS));
 	KUNIT_EXPECT_TRUE(test, ecap_pasid(VTD_ECAP_PASID));
+	KUNIT_EXPECT_TRUE(test, ecap_pds(VTD_ECAP_PDS));
 	KUNIT_EXPECT_TRUE(test, ecap_smts(VTD_ECAP_SMTS));
 	KUNIT_EXPECT_TRUE(test, ecap_slts(VTD_ECAP_SSTS));
 	KUNIT_EXPECT_TRUE(test, ecap_rps(VTD_ECAP_RPS));
@@ -252,6 +275,7 @@ static struct kunit_case format_cases[] = {
 	KUNIT_CASE(registers),
 	KUNIT_CASE(commands),
 	KUNIT_CASE(invalidations),
+	KUNIT_CASE(page_requests),
 	KUNIT_CASE(capabilities),
 #if TAKEOVER_KERNEL >= 60900
 	KUNIT_CASE(legacy_entry),

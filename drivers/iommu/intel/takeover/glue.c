@@ -256,6 +256,17 @@ unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off)
 	return on;
 }
 
+/* Without a queue the driver invalidates by registers, which cannot answer. */
+int vtd_submit(struct takeover_unit *unit, u64 low, u64 high)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+	struct qi_desc desc = { .qw0 = low, .qw1 = high };
+
+	if (!iommu->qi)
+		return -ENODEV;
+	return qi_submit_sync(iommu, &desc, 1, 0);
+}
+
 /* env.h: ids, indices and memory */
 
 #if TAKEOVER_KERNEL >= 61600
@@ -692,6 +703,25 @@ bool intel_takeover_install(struct intel_iommu *iommu)
 }
 
 /**
+ * intel_takeover_switch_prq - begin to use the driver's page-request queue
+ * @iommu: unit whose invalidation queue runs
+ * @pqa: address and size of its page-request queue, as in PQA_REG
+ *
+ * Called while the interrupt of the queue is masked. What the crashed kernel's
+ * queue holds is answered.
+ *
+ * Return: false if there is nothing to take over and the driver has to do it.
+ */
+bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa)
+{
+	if (!intel_takeover_active(iommu))
+		return false;
+
+	takeover_switch_pages(iommu->takeover, pqa);
+	return true;
+}
+
+/**
  * intel_takeover_keeps_on - must translation stay on, and live tables stay?
  *
  * From the first look at the units until the machine goes down, for every
@@ -884,8 +914,19 @@ void intel_takeover_spare_did(struct intel_iommu *iommu)
  */
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn)
 {
-	return iommu->takeover &&
-	       takeover_holds_rid(iommu->takeover, PCI_DEVID(bus, devfn));
+	return intel_takeover_holds_rid(iommu, PCI_DEVID(bus, devfn));
+}
+
+/**
+ * intel_takeover_holds_rid - is the context entry of a requester id?
+ * @iommu: unit
+ * @rid: the id
+ *
+ * Return: as intel_takeover_holds_entry().
+ */
+bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid)
+{
+	return iommu->takeover && takeover_holds_rid(iommu->takeover, rid);
 }
 
 /**

@@ -21,10 +21,12 @@ void intel_takeover_free_unit(struct intel_iommu *iommu);
 bool intel_takeover_active(struct intel_iommu *iommu);
 void intel_takeover_adopt(struct intel_iommu *iommu);
 bool intel_takeover_install(struct intel_iommu *iommu);
+bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa);
 bool intel_takeover_keeps_on(void);
 bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
 void intel_takeover_spare_did(struct intel_iommu *iommu);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
+bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid);
 bool intel_takeover_holds_device(struct device *dev);
 bool intel_takeover_leaves_function(struct device *dev);
 void intel_takeover_release(struct device *dev);
@@ -58,6 +60,12 @@ static inline bool intel_takeover_install(struct intel_iommu *iommu)
 	return false;
 }
 
+static inline bool intel_takeover_switch_prq(struct intel_iommu *iommu,
+					     u64 pqa)
+{
+	return false;
+}
+
 static inline bool intel_takeover_keeps_on(void)
 {
 	return false;
@@ -71,6 +79,11 @@ static inline bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus,
 
 static inline bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus,
 					      u8 devfn)
+{
+	return false;
+}
+
+static inline bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid)
 {
 	return false;
 }

@@ -164,12 +164,15 @@ static void keep_faults(struct takeover_unit *unit)
  * takeover_snapshot - keep what the old kernel left in the registers
  * @unit: unit, with its capabilities filled in
  *
- * The fault event is masked: it would go to an address and a vector that the
- * old kernel chose. The driver unmasks it when it has its own handler.
+ * The events of faults and of page requests are masked: they would go to an
+ * address and a vector that the old kernel chose. The driver unmasks them when
+ * it has its own handlers.
  */
 void takeover_snapshot(struct takeover_unit *unit)
 {
 	vtd_write32(unit, VTD_REG_FECTL, VTD_FECTL_IM);
+	if (unit->ecap & VTD_ECAP_PRS)
+		vtd_write32(unit, VTD_REG_PECTL, VTD_PECTL_IM);
 	unit->fsts = vtd_read32(unit, VTD_REG_FSTS);
 	unit->irta = vtd_read64(unit, VTD_REG_IRTA);
 	keep_faults(unit);

@@ -299,6 +299,9 @@ void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts);
 
+/* prq.c */
+void takeover_switch_pages(struct takeover_unit *unit, u64 pqa);
+
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev);

@@ -43,6 +43,7 @@ void CrashKernel::learn() {
 void CrashKernel::snapshot(std::size_t unit) {
     takeover_snapshot(&world_.units[unit]->core);
     world_.settle();
+    world_.units[unit]->pages.silent_from_now_on(world_.units[unit]->hardware);
 }
 
 void CrashKernel::adopt(std::size_t unit, takeover_mode mode) {
@@ -112,6 +113,58 @@ unsigned CrashKernel::interrupt(std::size_t index, Rid rid, u8 vector) {
     unit.hardware.caches().forget_interrupts({static_cast<u16>(at)}, 0);
     world_.check(unit);
     return at;
+}
+
+void CrashKernel::switch_pages(std::size_t index, unsigned order) {
+    World::Unit& unit = *world_.units[index];
+    u64* const queue = world_.allocate();
+    for (std::size_t page = 1; page < std::size_t{1} << order; page++) {
+        [[maybe_unused]] const u64* const next = world_.allocate();
+        assert(next == queue + page * table_words);
+    }
+    const u64 address = reinterpret_cast<u64>(queue);
+    std::fill_n(queue, table_words << order, 0);
+    world_.memory.flush({address}, page_size << order);
+    world_.memory.drain();
+    unit.pages.queue({address}, page_size << order);
+    takeover_switch_pages(&unit.core, address | queue_address::size.make(order));
+    world_.settle();
+    world_.check(unit);
+    unit.pages.changed(world_.memory);
+    unit.pages.judge_silence(unit.hardware);
+    unit.hardware.write32(reg::pectl, 0);
+}
+
+void CrashKernel::serve_pages(std::size_t index) {
+    World::Unit& unit = *world_.units[index];
+    model::Unit& hardware = unit.hardware;
+    while (unit.pages.called(hardware)) {
+        hardware.write32(reg::prs, page_request_status::ppr);
+        const u64 pqa = hardware.read64(reg::pqa), tail = hardware.read64(reg::pqt);
+        const u64 size = page_size << queue_address::size.in(pqa);
+        for (u64 at = hardware.read64(reg::pqh); at != tail;
+             at = (at + page_request::size) % size) {
+            const Hpa entry{(pqa & queue_address::address.mask()) + at};
+            const std::array words{world_.memory.load(entry), world_.memory.load(entry + 8)};
+            namespace request = page_request;
+            const bool with_pasid = request::has_pasid.of(words);
+            if (!request::last.of(words) ||
+                !(request::read.of(words) || request::write.of(words) || !with_pasid))
+                continue;
+            namespace desc = model::descriptor;
+            hardware.invalidation().run(
+                {desc::type.make(static_cast<u64>(desc::Type::group_response)) |
+                     desc::response_pasid.make(with_pasid) |
+                     desc::response_code.make(static_cast<u64>(Response::invalid)) |
+                     desc::response_rid.make(request::rid.of(words)) |
+                     desc::pasid.make(request::pasid.of(words)),
+                 desc::response_group.make(request::group.of(words)), 0, 0});
+        }
+        hardware.write64(reg::pqh, tail);
+        if (hardware.read32(reg::prs) & page_request_status::pro &&
+            hardware.read64(reg::pqt) == tail)
+            hardware.write32(reg::prs, page_request_status::pro);
+    }
 }
 
 void CrashKernel::boot(takeover_mode mode) {

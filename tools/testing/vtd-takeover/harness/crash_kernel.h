@@ -31,6 +31,11 @@ public:
     // A new interrupt of this kernel's, at the first index that is free.
     unsigned interrupt(std::size_t unit, Rid rid, u8 vector);
 
+    // The page-request queue is changed for one of this kernel's, of so many pages (a power of
+    // two), and its interrupt enabled. What the driver's handler does whenever it is called for.
+    void switch_pages(std::size_t unit, unsigned order = 0);
+    void serve_pages(std::size_t unit);
+
     // A device's first dma_map: the old mappings end, then the device's group has a domain of its
     // own with one page in it.
     unsigned release(std::size_t device); // returns what the takeover says it released

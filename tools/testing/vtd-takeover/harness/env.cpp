@@ -19,6 +19,12 @@ using namespace vtd::harness;
 
 namespace {
 
+// 11.4: a device may ask before any of these is looked at or changed.
+void about_to_access(World::Unit& unit, unsigned at) {
+    if (at >= reg::pqh && at <= reg::pectl)
+        unit.pages.about_to_access();
+}
+
 // Something that is about to be done to a unit.
 template <class... Values>
 World::Unit& event(const takeover_unit* core, fmt::format_string<Values...> what,
@@ -37,6 +43,7 @@ u32 vtd_read32(takeover_unit* core, unsigned int at) {
     World& here = World::current();
     here.settle();
     World::Unit& unit = here.unit(core);
+    about_to_access(unit, at);
     // Commands complete when they are seen to: only then is there anything new.
     const auto before = unit.hardware.moves();
     const u32 value = unit.hardware.read32(at);
@@ -50,11 +57,13 @@ u32 vtd_read32(takeover_unit* core, unsigned int at) {
 u64 vtd_read64(takeover_unit* core, unsigned int at) {
     World& here = World::current();
     here.settle();
+    about_to_access(here.unit(core), at);
     return here.unit(core).hardware.read64(at);
 }
 
 void vtd_write32(takeover_unit* core, unsigned int at, u32 value) {
     World::Unit& unit = event(core, "register {:#x} <- {:#x}", at, value);
+    about_to_access(unit, at);
     World& here = World::current();
     if (at == reg::gcmd && here.command_fails())
         unit.hardware.completes = [](u32) { return false; };
@@ -64,6 +73,7 @@ void vtd_write32(takeover_unit* core, unsigned int at, u32 value) {
 
 void vtd_write64(takeover_unit* core, unsigned int at, u64 value) {
     World::Unit& unit = event(core, "register {:#x} <- {:#x}", at, value);
+    about_to_access(unit, at);
     unit.hardware.write64(at, value);
     World::current().check(unit);
 }
@@ -135,6 +145,15 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
     if (off)
         here.switch_off(function, off);
     return function.on() & ~function.ours;
+}
+
+int vtd_submit(takeover_unit* core, u64 low, u64 high) {
+    World::Unit& unit = event(core, "descriptor {:#x} {:#x}", low, high);
+    unit.pages.about_to_access();
+    if (unit.hardware.invalidation().run({low, high, 0, 0}) != QueueError::none)
+        throw Violation(Invariant::access, unit.name + ": a descriptor that the unit refuses");
+    World::current().check(unit);
+    return 0;
 }
 
 void vtd_reserve_dids(takeover_unit* core, unsigned first, unsigned long dids) {

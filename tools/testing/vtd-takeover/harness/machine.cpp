@@ -117,7 +117,7 @@ u64* Machine::new_root() {
 }
 
 void Machine::note(Op op, u64 value, Did did, Rid rid) {
-    events.push_back({op, value, did, rid, watched ? *watched : 0, 0});
+    events.push_back({op, value, did, rid, watched ? *watched : 0, 0, 0});
 }
 
 // The queue moves by one descriptor each time somebody looks, unless an error stops it.
@@ -214,6 +214,14 @@ u64 vtd_read64(takeover_unit* unit, unsigned int reg) {
         return machine.rtaddr;
     if (reg == VTD_REG_IRTA)
         return machine.irta;
+    if (reg == VTD_REG_PQA)
+        return machine.pqa;
+    if (reg == VTD_REG_PQH)
+        return machine.pqh;
+    if (reg == VTD_REG_PQT) {
+        machine.on_pqt();
+        return machine.pqt;
+    }
     return machine.fault_records.at(reg);
 }
 
@@ -232,6 +240,15 @@ void vtd_write32(takeover_unit* unit, unsigned int reg, u32 value) {
         machine.note(Op::WriteFectl, value);
         return;
     }
+    if (reg == VTD_REG_PECTL) {
+        machine.note(Op::WritePectl, value);
+        return;
+    }
+    if (reg == VTD_REG_PRS) {
+        machine.note(Op::WritePrs, value);
+        machine.prs &= ~value;
+        return;
+    }
     assert(reg == VTD_REG_GCMD);
     machine.note(Op::WriteGcmd, value);
     machine.gsts = (machine.gsts & one_shot & ~u32{VTD_GSTS_RTPS}) | (value & ~one_shot) | kept;
@@ -240,9 +257,25 @@ void vtd_write32(takeover_unit* unit, unsigned int reg, u32 value) {
 }
 
 void vtd_write64(takeover_unit* unit, unsigned int reg, u64 value) {
-    assert(reg == VTD_REG_RTADDR);
-    Machine::of(unit).note(Op::WriteRtaddr, value);
-    Machine::of(unit).rtaddr = value;
+    Machine& machine = Machine::of(unit);
+    switch (reg) {
+    case VTD_REG_PQH:
+        machine.note(Op::WritePqh, value);
+        machine.pqh = value;
+        return;
+    case VTD_REG_PQT:
+        machine.note(Op::WritePqt, value);
+        machine.pqt = value;
+        return;
+    case VTD_REG_PQA:
+        machine.note(Op::WritePqa, value);
+        machine.pqa = value;
+        return;
+    default:
+        assert(reg == VTD_REG_RTADDR);
+        machine.note(Op::WriteRtaddr, value);
+        machine.rtaddr = value;
+    }
 }
 
 unsigned long vtd_lock_registers(takeover_unit*) { return 0; }
@@ -279,6 +312,13 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
         vtd::current->note(Op::DeviceOff, off, {}, {rid});
     dev->on &= ~off;
     return dev->on;
+}
+
+int vtd_submit(takeover_unit* unit, u64 low, u64 high) {
+    Machine& machine = Machine::of(unit);
+    machine.note(Op::Submit, low);
+    machine.events.back().high = high;
+    return machine.submits;
 }
 
 void vtd_reserve_dids(takeover_unit* unit, unsigned first, unsigned long dids) {

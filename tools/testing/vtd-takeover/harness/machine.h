@@ -65,6 +65,12 @@ enum class Op {
     WriteGcmd,
     WriteFsts,
     WriteFectl,
+    WritePqh,
+    WritePqt,
+    WritePqa,
+    WritePrs,
+    WritePectl,
+    Submit,
     FlushLines,
     FlushWriteBuffer,
     InvContext,
@@ -86,6 +92,7 @@ struct Event {
     Rid rid;
     u64 entry{};
     std::size_t size{}; // of what was flushed
+    u64 high{};         // of a descriptor
 };
 
 using Page = std::vector<u64>;
@@ -117,6 +124,11 @@ public:
     u32 fsts = 0;
     u64 irta = 0;
     u32 iqh = 0, iqt = 0;
+    u64 pqh = 0, pqt = 0, pqa = 0;
+    u32 prs = 0;
+    // Before the tail of the page-request queue is read: devices may ask for more.
+    std::function<void()> on_pqt = [] {};
+    int submits = 0;                           // what the invalidation queue says of descriptors
     bool drains = true;                        // the queue's descriptors complete
     std::map<unsigned int, u64> fault_records; // by register
     unsigned long waited = 0;                  // microseconds that the core spent

@@ -174,6 +174,14 @@ World::World(const Description& of, Failures failures)
                             builder_.rtaddr[index(here)], builder_.irta[index(here)]);
         if (unit.queue)
             here.hardware.invalidation().leave(queue.address, 0, queue.tail);
+        if (unit.pages) {
+            const u64 pqa = builder_.pqa[index(here)];
+            here.hardware.write64(reg::pqa, pqa);
+            here.hardware.write64(reg::pqt, unit.pages->begin);
+            here.hardware.write64(reg::pqh, unit.pages->begin);
+            here.hardware.write32(reg::pectl, 0);
+            here.pages.queue({pqa & queue_address::address.mask()}, page_size << unit.pages->order);
+        }
     }
     for (const world::Device& device : description.devices) {
         devices.push_back({device.unit, device.rids});

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/page_traffic.h"
 #include "harness/schedule.h"
 #include "model/device.h"
 #include "model/unit.h"
@@ -112,6 +113,7 @@ public:
         bool x2apic = false;              // of our table
         std::set<unsigned> reserved{};    // indices that no new interrupt gets
         std::span<u64> interrupt_table{}; // ours
+        PageTraffic pages{};
     };
     Unit& unit(const takeover_unit* core);
 

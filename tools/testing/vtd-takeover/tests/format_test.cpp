@@ -19,6 +19,7 @@
 #include "model/capabilities.h"
 #include "model/faults.h"
 #include "model/invalidation.h"
+#include "model/page_requests.h"
 #include "model/registers.h"
 
 extern "C" {
@@ -58,6 +59,27 @@ u64 ecap(bool (Capabilities::*answer)() const) {
 
 std::vector<Both> masks() {
     return {
+        BOTH(VTD_PQ_OFFSET, bit(19) - page_request::size),
+        BOTH(VTD_PQA_SIZE, queue_address::size.mask()),
+        BOTH(VTD_PQA_ADDR, queue_address::address.mask()),
+        BOTH(VTD_PRS_PPR, page_request_status::ppr),
+        BOTH(VTD_PRS_PRO, page_request_status::pro),
+        BOTH(VTD_PECTL_IM, event_control::im),
+        BOTH(VTD_PRQ_TYPE, page_request::type.mask()),
+        BOTH(VTD_PRQ_HAS_PASID, page_request::has_pasid.mask()),
+        BOTH(VTD_PRQ_RID, page_request::rid.mask()),
+        BOTH(VTD_PRQ_PASID, page_request::pasid.mask()),
+        BOTH(VTD_PRQ_READ, page_request::read.mask()),
+        BOTH(VTD_PRQ_WRITE, page_request::write.mask()),
+        BOTH(VTD_PRQ_LAST, page_request::last.mask()),
+        BOTH(VTD_PRQ_GROUP, page_request::group.mask()),
+        BOTH(VTD_WAIT_FENCE, descriptor::fence.mask()),
+        BOTH(VTD_WAIT_DRAIN, descriptor::drain.mask()),
+        BOTH(VTD_ANSWER_HAS_PASID, descriptor::response_pasid.mask()),
+        BOTH(VTD_ANSWER_CODE, descriptor::response_code.mask()),
+        BOTH(VTD_ANSWER_RID, descriptor::response_rid.mask()),
+        BOTH(VTD_ANSWER_PASID, descriptor::pasid.mask()),
+        BOTH(VTD_ANSWER_GROUP, descriptor::response_group.mask()),
         BOTH(VTD_ROOT_PRESENT, present.mask()),
         BOTH(VTD_ROOT_RESERVED, root::reserved.mask()),
         BOTH(VTD_ROOT_ADDR, root::ctp.mask()),
@@ -167,6 +189,17 @@ std::vector<Both> numbers() {
         BOTH(VTD_REG_IQH, reg::iqh),
         BOTH(VTD_REG_IQT, reg::iqt),
         BOTH(VTD_REG_IRTA, reg::irta),
+        BOTH(VTD_REG_PQH, reg::pqh),
+        BOTH(VTD_REG_PQT, reg::pqt),
+        BOTH(VTD_REG_PQA, reg::pqa),
+        BOTH(VTD_REG_PRS, reg::prs),
+        BOTH(VTD_REG_PECTL, reg::pectl),
+        BOTH(VTD_PRQ_SIZE, page_request::size),
+        BOTH(VTD_PRQ_WORDS, page_request::size / sizeof(u64)),
+        BOTH(VTD_PRQ_REQUEST, page_request::request),
+        BOTH(VTD_WAIT, descriptor::Type::wait),
+        BOTH(VTD_ANSWER, descriptor::Type::group_response),
+        BOTH(VTD_ANSWER_INVALID, Response::invalid),
         BOTH(VTD_TT_UNTRANSLATED, ctx::Tt::untranslated),
         BOTH(VTD_TT_ALL, ctx::Tt::all),
         BOTH(VTD_TT_PASS_THROUGH, ctx::Tt::pass_through),
@@ -201,6 +234,7 @@ std::vector<Both> capabilities() {
         BOTH(VTD_ECAP_PT, ecap(&C::pass_through)),
         BOTH(VTD_ECAP_PRS, ecap(&C::page_requests)),
         BOTH(VTD_ECAP_PASID, ecap(&C::pasid)),
+        BOTH(VTD_ECAP_PDS, ecap(&C::drains_pages)),
         BOTH(VTD_ECAP_SMTS, ecap(&C::scalable)),
         BOTH(VTD_ECAP_SSTS, ecap(&C::second_stage)),
         BOTH(VTD_ECAP_RPS, ecap(&C::rid_pasid)),
@@ -227,6 +261,10 @@ std::vector<Both> functions() {
         all.push_back({"vtd_pasid_directory_size",
                        vtd_pasid_directory_size(sm_context::pdts.make(pdts) | present.mask()),
                        sm_context::directory_entries(pdts) * sizeof(u64)});
+    for (u64 size = 0; size < 8; size++)
+        all.push_back({"vtd_page_queue_size",
+                       vtd_page_queue_size(queue_address::size.make(size) | 1 << 11),
+                       page_size << size});
     for (u64 size = 0; size < 16; size++)
         all.push_back({"vtd_irt_entries", vtd_irt_entries(irta::size.make(size) | 1 << 11),
                        irta::entries(size)});

@@ -53,6 +53,10 @@ Builder::Builder(const Description& description, Memory& memory)
     for (std::size_t unit = 0; unit < description.units.size(); unit++) {
         irta.push_back(interrupts(unit));
         queues.push_back(queue(description.units[unit]));
+        const auto& pages = description.units[unit].pages;
+        pqa.push_back(pages ? table(page_size << pages->order).value |
+                                  queue_address::size.make(pages->order)
+                            : 0);
     }
     const std::array ram{std::pair{old_memory, old_memory_size}};
     write_core_header(memory_, core_header, ram);

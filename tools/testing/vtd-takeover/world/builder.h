@@ -24,7 +24,7 @@ public:
     void damage();
 
     // Of each unit.
-    std::vector<u64> rtaddr, irta;
+    std::vector<u64> rtaddr, irta, pqa;
     struct Queue {
         u64 address{}, tail{};
     };

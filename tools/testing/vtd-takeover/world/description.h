@@ -74,12 +74,19 @@ struct Wait {
     Hpa status;
 };
 
+// The old kernel's page-request queue, as it made it.
+struct PageQueue {
+    unsigned order = 0; // pages: 1 << order
+    u64 begin = 0;      // head and tail: offset in bytes
+};
+
 struct Unit {
     Capabilities capabilities;
     bool scalable = false;
     unsigned interrupt_entries = 0; // of its interrupt table, a power of two; 0: it has none
     bool x2apic = false;
     std::optional<std::vector<Wait>> queue{}; // the invalidation queue is on
+    std::optional<PageQueue> pages{};
 };
 
 // An entry of the old interrupt table, and the device that sends to it.
