@@ -231,6 +231,10 @@ UnitState unit(const std::string& text, std::size_t index) {
             unit.hardware.capabilities.ecap = at(reg::ecap);
             unit.hardware.rtaddr = at(reg::rtaddr);
             unit.irta = at(reg::irta);
+            unit.pqa = at(reg::pqa);
+            unit.pqh = at(reg::pqh);
+            unit.pqt = at(reg::pqt);
+            unit.prs = static_cast<u32>(at(reg::prs) >> 32);
             unit.gsts = static_cast<u32>(at(reg::gcmd) >> 32);
             rtaddr = cap = true;
         } else if (key == "name") {
@@ -254,6 +258,14 @@ UnitState unit(const std::string& text, std::size_t index) {
             rtaddr = true;
         } else if (key == "irta") {
             unit.irta = number(value);
+        } else if (key == "pqa") {
+            unit.pqa = number(value);
+        } else if (key == "pqh") {
+            unit.pqh = number(value);
+        } else if (key == "pqt") {
+            unit.pqt = number(value);
+        } else if (key == "prs") {
+            unit.prs = static_cast<u32>(number(value));
         } else {
             throw Problem(fmt::format("--unit {}: no such key: {}", text, key));
         }

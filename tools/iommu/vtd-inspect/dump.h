@@ -83,6 +83,8 @@ struct UnitState {
     unsigned segment{};
     Hardware hardware;
     u64 irta{};
+    u64 pqa{}, pqh{}, pqt{}; // the page-request queue
+    u32 prs{};
     u32 gsts{};
     bool scalable() const {
         return rtaddr::ttm.in(hardware.rtaddr) == static_cast<u64>(rtaddr::Ttm::scalable);
@@ -90,7 +92,8 @@ struct UnitState {
 };
 
 // KEY=VALUE,...: name, segment, haw (bits of a physical address), registers (a file of the raw
-// register page), cap, ecap, gsts, rtaddr, irta (in place of what that page says).
+// register page), cap, ecap, gsts, rtaddr, irta, pqa, pqh, pqt, prs (in place of what that page
+// says).
 UnitState unit(const std::string& text, std::size_t index);
 
 struct Dump {

@@ -101,12 +101,24 @@ TEST_F(Inspect, Units) {
     EXPECT_EQ(found["can"]["guest_bits"], 48);
 }
 
+TEST_F(Inspect, PageRequestsThatWait) {
+    EXPECT_TRUE(units(legacy())["units"][0]["page_requests"].is_null());
+    const std::string queue = std::string(unit_text) + ",pqa=0x9001,pqh=0x1fc0,pqt=0x20";
+    EXPECT_EQ(units(dump(queue + ",prs=0x3"))["units"][0]["page_requests"],
+              (Json{{"queue", "0x9000"}, {"entries", 256}, {"waiting", 3}, {"overflow", true}}));
+    EXPECT_EQ(units(dump(queue + ",prs=1"))["units"][0]["page_requests"]["overflow"], false);
+}
+
 TEST_F(Inspect, RegistersFromAFile) {
     for (const auto& [at, value] : {std::pair{reg::cap, 0xc002f0600ULL},
                                     {reg::ecap, 0xc2ULL},
                                     {reg::gcmd, 0x80000000ULL << 32},
                                     {reg::rtaddr, 0x1000ULL},
-                                    {reg::irta, 0x8007ULL}})
+                                    {reg::irta, 0x8007ULL},
+                                    {reg::pqh, 0x20ULL},
+                                    {reg::pqt, 0x40ULL},
+                                    {reg::pqa, 0x9001ULL},
+                                    {reg::prs - 4, 2ULL << 32}})
         word(at) = value;
     const UnitState one = unit("name=gpu,registers=" + file("registers"), 3);
     EXPECT_EQ(one.name, "gpu");
@@ -115,6 +127,10 @@ TEST_F(Inspect, RegistersFromAFile) {
     EXPECT_EQ(one.gsts, 0x80000000U);
     EXPECT_EQ(one.hardware.rtaddr, 0x1000U);
     EXPECT_EQ(one.irta, 0x8007U);
+    EXPECT_EQ(one.pqh, 0x20U);
+    EXPECT_EQ(one.pqt, 0x40U);
+    EXPECT_EQ(one.pqa, 0x9001U);
+    EXPECT_EQ(one.prs, page_request_status::pro);
     // In whatever order: what is said of one register is meant.
     EXPECT_EQ(unit("rtaddr=0x5000,registers=" + file("registers"), 3).hardware.rtaddr, 0x5000U);
 }

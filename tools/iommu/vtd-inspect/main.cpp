@@ -114,8 +114,8 @@ int main(int argc, char** argv) {
     app.add_option("--ram", options.ram, "FILE[:ADDRESS[:SIZE[:OFFSET]]] of raw memory")
         ->required();
     app.add_option("--unit", options.units,
-                   "KEY=VALUE,...: registers=FILE, or cap, ecap, rtaddr, irta, gsts; haw, name, "
-                   "segment")
+                   "KEY=VALUE,...: registers=FILE, or cap, ecap, rtaddr, irta, pqa, pqh, pqt, prs, "
+                   "gsts; haw, name, segment")
         ->required();
     app.add_option("-o,--output", options.format, "text or json")
         ->check(CLI::IsMember({"text", "json"}));

@@ -62,6 +62,14 @@ std::string missing_text(const Json& found) {
                        str(found["missing"]["at"]));
 }
 
+std::string page_requests_text(const Json& queue) {
+    if (queue.is_null())
+        return "";
+    return fmt::format("    page requests: {} of {} wait at {}{}\n", str(queue["waiting"]),
+                       str(queue["entries"]), str(queue["queue"]),
+                       queue["overflow"] == true ? ", more were lost" : "");
+}
+
 } // namespace
 
 std::string units_text(const Json& found) {
@@ -69,11 +77,12 @@ std::string units_text(const Json& found) {
     for (const Json& unit : found["units"]) {
         all += fmt::format(
             "{}: segment {}, translation {}, {} mode, root table at {}\n"
-            "    interrupt remapping {}, {} entries at {}{}\n    can:{}\n",
+            "    interrupt remapping {}, {} entries at {}{}\n{}    can:{}\n",
             str(unit["unit"]), str(unit["segment"]), unit["translation"] == true ? "on" : "off",
             str(unit["mode"]), str(unit["root_table"]),
             unit["interrupt_remapping"] == true ? "on" : "off", str(unit["interrupt_entries"]),
-            str(unit["interrupt_table"]), unit["x2apic"] == true ? ", x2APIC" : "", [&unit] {
+            str(unit["interrupt_table"]), unit["x2apic"] == true ? ", x2APIC" : "",
+            page_requests_text(unit["page_requests"]), [&unit] {
                 std::string can;
                 for (const auto& [name, value] : unit["can"].items()) {
                     if (value.is_boolean() && value == true)

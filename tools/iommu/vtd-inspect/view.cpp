@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "model/page_requests.h"
 #include "model/registers.h"
 
 namespace vtd::inspect {
@@ -170,6 +171,22 @@ const UnitState& unit_of(const Dump& dump, std::optional<unsigned> segment,
     return *found;
 }
 
+namespace {
+
+// 11.4: entries between head and tail wait for software; null if there is no queue.
+Json page_requests(const UnitState& unit) {
+    const u64 at = unit.pqa & queue_address::address.mask();
+    if (!at)
+        return nullptr;
+    const u64 bytes = page_size << queue_address::size.in(unit.pqa);
+    return {{"queue", hex(at)},
+            {"entries", bytes / page_request::size},
+            {"waiting", (unit.pqt - unit.pqh) % bytes / page_request::size},
+            {"overflow", (unit.prs & page_request_status::pro) != 0}};
+}
+
+} // namespace
+
 Json units(const Dump& dump) {
     Json list = Json::array();
     for (const UnitState& unit : dump.units) {
@@ -186,6 +203,7 @@ Json units(const Dump& dump) {
                         {"interrupt_entries", table.count},
                         {"x2apic", irta::eime.in(unit.irta) != 0},
                         {"queue", (unit.gsts & command::qie) != 0},
+                        {"page_requests", page_requests(unit)},
                         {"registers",
                          {{"cap", hex(can.cap)},
                           {"ecap", hex(can.ecap)},
