@@ -34,7 +34,8 @@ static void forget_translations(struct takeover_unit *unit, struct device *dev,
  * takeover_settle_device - make a function agree with its empty entry
  * @unit: unit that translates for the function
  * @dev: the function's device
- * @rid: requester id, with an entry that is not present and in no cache
+ * @rid: its requester id, with an entry that is not present and in no cache
+ * @on: what of the old kernel's is on in it, VTD_DEVICE_*
  *
  * A function answers invalidations while its ATS is on, and forgets by itself
  * only when that is switched on anew (PCIe 10.3.7). PASIDs must not change
@@ -42,14 +43,11 @@ static void forget_translations(struct takeover_unit *unit, struct device *dev,
  * them by ATS (PCIe 10.4.1). So page requests end first, ATS when there is
  * nothing left to remember, PASIDs last.
  *
- * An id that is not the function's own, a function that is gone, and what this
- * kernel has switched on are left alone. Does not sleep.
+ * What this kernel has switched on is left alone. Does not sleep.
  */
 void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
-			    u16 rid)
+			    u16 rid, unsigned int on)
 {
-	unsigned int on = vtd_device_off(dev, rid, 0);
-
 	if (on & VTD_DEVICE_PRI)
 		vtd_device_off(dev, rid, VTD_DEVICE_PRI);
 	if (on & VTD_DEVICE_ATS) {

@@ -62,6 +62,15 @@ static void forget_entry(struct takeover_unit *unit, u16 rid, u16 did)
 	}
 }
 
+/* Most devices have nothing to settle; so has what is gone, and an alias. */
+static void settle(struct takeover_unit *unit, struct device *dev, u16 rid)
+{
+	unsigned int on = vtd_device_off(dev, rid, 0);
+
+	if (on)
+		takeover_settle_device(unit, dev, rid, on);
+}
+
 /*
  * First the present bit alone, so that hardware never sees half an entry;
  * the rest when no cache refers to it any more. An entry lies in one line, and
@@ -81,7 +90,7 @@ static __always_inline void end_entry(struct takeover_unit *unit,
 
 	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
 	if (dev)
-		takeover_settle_device(unit, dev, rid);
+		settle(unit, dev, rid);
 
 	WRITE_ONCE(entry[0], left);
 	WRITE_ONCE(entry[1], 0);
@@ -123,7 +132,7 @@ static void release_blocked(struct takeover_unit *unit, struct device *dev,
 			    u16 rid)
 {
 	vtd_inv_context(unit, 0, rid);
-	takeover_settle_device(unit, dev, rid);
+	settle(unit, dev, rid);
 }
 
 /*
@@ -135,7 +144,7 @@ static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
 	const u64 *entry = takeover_context_entry(unit, rid);
 
 	if (!entry || !(READ_ONCE(entry[0]) & VTD_CTX_PRESENT))
-		takeover_settle_device(unit, dev, rid);
+		settle(unit, dev, rid);
 	return 0;
 }
 

@@ -295,7 +295,7 @@ void takeover_hear_again(struct takeover_unit *unit);
 
 /* device.c */
 void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
-			    u16 rid);
+			    u16 rid, unsigned int on);
 bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts);
 

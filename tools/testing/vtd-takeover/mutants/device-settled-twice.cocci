@@ -2,7 +2,7 @@
 //
 // What this kernel has switched on is not the takeover's.
 //
-// file: device.c
+// file: release.c
 // breaks: ACCESS
 
 @@

@@ -11,5 +11,5 @@ identifier unit, dev, rid;
   static void release_blocked(struct takeover_unit *unit, struct device *dev, u16 rid)
   {
 - vtd_inv_context(unit, 0, rid);
-  takeover_settle_device(unit, dev, rid);
+  settle(unit, dev, rid);
   }

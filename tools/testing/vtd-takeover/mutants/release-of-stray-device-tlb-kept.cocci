@@ -9,4 +9,4 @@
 expression entry, unit, dev, rid;
 @@
 - if (!entry || !(READ_ONCE(entry[0]) & VTD_CTX_PRESENT))
-- 	takeover_settle_device(unit, dev, rid);
+- 	settle(unit, dev, rid);

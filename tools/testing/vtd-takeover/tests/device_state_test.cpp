@@ -20,7 +20,7 @@ protected:
     std::vector<unsigned> done(unsigned on) {
         device dev{.rids = {disk.value}, .on = on};
         machine.events.clear();
-        takeover_settle_device(&machine.unit, &dev, disk.value);
+        takeover_settle_device(&machine.unit, &dev, disk.value, on);
         EXPECT_EQ(dev.on, 0U);
         std::vector<unsigned> found;
         for (const Event& event : machine.events) {
