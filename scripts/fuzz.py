@@ -35,9 +35,9 @@ SMALLER = 60  # seconds spent on making an input smaller
 # What each has to judge at least once on the inputs that are checked in: if tables are not reached
 # any more nothing is found, and nobody notices.
 FUZZERS = {
-    "tables": ("ways alive", "ways alive with a PASID", "ways dropped", "entries blocked",
-               "units blocked", "units deaf", "devices released", "pages of firmware reached",
-               "bombs"),
+    "tables": ("ways alive", "ways alive with a PASID", "ways dropped", "ways under another id",
+               "entries blocked", "units blocked", "units deaf", "devices released",
+               "pages of firmware reached", "bombs"),
     "interrupts": ("interrupts alive", "interrupts in the other mode", "interrupts posted",
                    "interrupts blocked"),
     "core_header": ("maps of old RAM", "maps refused"),

@@ -292,7 +292,7 @@ static inline size_t vtd_pasid_directory_size(u64 word)
  */
 static inline u32 vtd_page_queue_size(u64 pqa)
 {
-	return VTD_TABLE_SIZE << FIELD_GET(VTD_PQA_SIZE, pqa);
+	return (u32)VTD_TABLE_SIZE << FIELD_GET(VTD_PQA_SIZE, pqa);
 }
 
 /**

@@ -269,6 +269,8 @@ int vtd_submit(struct takeover_unit *unit, u64 low, u64 high)
 
 /* env.h: ids, indices and memory */
 
+static_assert(TAKEOVER_DID_OF_DRIVER == FLPT_DEFAULT_DID);
+
 #if TAKEOVER_KERNEL >= 61600
 void vtd_reserve_dids(struct takeover_unit *unit, unsigned int first,
 		      unsigned long dids)
@@ -317,7 +319,6 @@ void vtd_free_did(struct takeover_unit *unit, u16 did)
 	clear_bit(did, to_iommu(unit)->domain_ids);
 }
 #endif
-static_assert(TAKEOVER_DID_OF_DRIVER == FLPT_DEFAULT_DID);
 
 #ifdef CONFIG_IRQ_REMAP
 void vtd_reserve_irte(struct takeover_unit *unit, unsigned int index)

@@ -3,7 +3,7 @@
 # kernel has under the same names, and nothing else.
 cmake_minimum_required(VERSION 3.25)
 
-set(LIBRARY memcmp strcmp udelay shim_printk)
+set(LIBRARY memcmp strcmp strcspn strncmp udelay shim_printk)
 
 file(READ ${ENV_H} text)
 string(REGEX MATCHALL "vtd_[a-z0-9_]+\\(" calls "${text}")
@@ -31,7 +31,7 @@ if(NOT used EQUAL declared)
 endif()
 # Each does one thing to hardware, memory or ids that the core has no other way to. A new one
 # needs a new thing that only the driver knows.
-if(declared GREATER 28)
+if(declared GREATER 26)
   message(SEND_ERROR "env.h declares ${declared} functions: the boundary has grown wide")
 endif()
 message("the core calls ${used} functions of env.h, and ${undefined}")

@@ -297,11 +297,34 @@ private:
         }
     }
 
+    // Does an entry differ in its id alone, or in that it leads to a directory of ours?
+    bool is_retagged(std::span<const u64> ours, std::span<const u64> old) const {
+        if (old.empty())
+            return false;
+        u64 may[4] = {};
+        if (image_.in_scalable_mode()) {
+            may[0] = model::sm_context::pasiddirptr.mask() | model::sm_context::pdts.mask();
+            const u64 directory = ours[0] & model::sm_context::pasiddirptr.mask();
+            if (std::ranges::none_of(machine_.tables(), [=](const auto& table) {
+                    return reinterpret_cast<u64>(table.data()) == directory;
+                }))
+                return false;
+        } else {
+            may[1] = model::context::did.mask();
+            if (model::context::did.of(old) != TAKEOVER_DID_OF_DRIVER)
+                return false;
+        }
+        for (std::size_t word = 0; word < ours.size(); word++)
+            if ((ours[word] ^ old[word]) & ~may[word])
+                return false;
+        return true;
+    }
+
     // CLOSED: an entry of ours is the old one, or blocks in silence, or there was none.
     void compare_words(model::Rid rid, std::span<const u64> ours, std::span<const u64> old) {
         if (ours.front() & 1) {
             candidates_.push_back(rid);
-            must(std::ranges::equal(ours, old) || reserved(rid),
+            must(std::ranges::equal(ours, old) || is_retagged(ours, old) || reserved(rid),
                  "CLOSED: {:#x} has an entry of nobody's", rid.value);
             must(takeover_holds_rid(&machine_.unit, rid.value), "FRESH: {:#x} is not waited for",
                  rid.value);
