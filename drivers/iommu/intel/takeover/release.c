@@ -72,14 +72,11 @@ static void settle(struct takeover_unit *unit, struct device *dev, u16 rid)
 }
 
 /*
- * First the present bit alone, so that hardware never sees half an entry;
- * the rest when no cache refers to it any more. An entry lies in one line, and
- * who makes it present flushes that: until then no word of the rest counts.
- * Whether the device uses a TLB of its own is for the device to say: the entry
- * may have been damaged since. @left is what stays of word 0.
+ * First the present bit alone, so that hardware never sees half an entry.
+ * @left is what stays of word 0.
  */
-static __always_inline void end_entry(struct takeover_unit *unit,
-				      struct device *dev, u16 rid, u64 left)
+static __always_inline u64 *hide_entry(struct takeover_unit *unit, u16 rid,
+				       u64 left)
 {
 	u64 *entry = takeover_context_entry(unit, rid);
 	u64 word = READ_ONCE(entry[0]);
@@ -89,9 +86,16 @@ static __always_inline void end_entry(struct takeover_unit *unit,
 	vtd_flush_write_buffer(unit);
 
 	forget_entry(unit, rid, FIELD_GET(VTD_CTX_DID, READ_ONCE(entry[1])));
-	if (dev)
-		settle(unit, dev, rid);
+	return entry;
+}
 
+/*
+ * The rest when no cache refers to it any more. An entry lies in one line, and
+ * who makes it present flushes that: until then no word of the rest counts.
+ */
+static __always_inline void clear_entry(struct takeover_unit *unit, u16 rid,
+					u64 *entry, u64 left)
+{
 	WRITE_ONCE(entry[0], left);
 	WRITE_ONCE(entry[1], 0);
 	if (unit->scalable) {
@@ -112,7 +116,21 @@ static __always_inline void end_entry(struct takeover_unit *unit,
  */
 void takeover_evict_rid(struct takeover_unit *unit, u16 rid)
 {
-	end_entry(unit, NULL, rid, VTD_CTX_FPD);
+	u64 *entry = hide_entry(unit, rid, VTD_CTX_FPD);
+
+	clear_entry(unit, rid, entry, VTD_CTX_FPD);
+}
+
+/*
+ * Whether the device uses a TLB of its own is for the device to say: the entry
+ * may have been damaged since.
+ */
+static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
+{
+	u64 *entry = hide_entry(unit, rid, 0);
+
+	settle(unit, dev, rid);
+	clear_entry(unit, rid, entry, 0);
 }
 
 struct release {
@@ -153,7 +171,7 @@ static int release_one(u16 rid, void *data)
 	struct release *release = data;
 
 	if (test_bit(rid, release->unit->adopted))
-		end_entry(release->unit, release->dev, rid, 0);
+		release_rid(release->unit, release->dev, rid);
 	else if (takeover_blocks_rid(release->unit, rid))
 		release_blocked(release->unit, release->dev, rid);
 	else

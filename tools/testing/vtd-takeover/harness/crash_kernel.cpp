@@ -184,7 +184,7 @@ void CrashKernel::probe(std::size_t index) {
     const bool held = takeover_holds_device(&world_.units[device.unit]->core, &device);
     world_.settle();
     if (!held)
-        world_.prepare_ats(world_.functions[index]);
+        world_.prepare_ats(world_.function(world_.devices[index]));
 }
 
 unsigned CrashKernel::release(std::size_t index) {
@@ -204,7 +204,7 @@ unsigned CrashKernel::release(std::size_t index) {
         world_.requesters.at({device.unit, rid}).stage = World::Stage::released;
     world_.check(unit);
     // What the probe left out.
-    World::Function& function = world_.functions[index];
+    World::Function& function = world_.function(world_.devices[index]);
     world_.settled(function);
     if (!world_.description.devices[index].streams.empty())
         world_.switch_on(function, VTD_DEVICE_PASID);
@@ -346,7 +346,7 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
         world_.reaches(unit, rid, iova, page);
     }
     if (world_.description.devices[index].ats) {
-        world_.switch_on(world_.functions[index], VTD_DEVICE_ATS);
+        world_.switch_on(world_.function(world_.devices[index]), VTD_DEVICE_ATS);
         world_.check(unit);
     }
 }

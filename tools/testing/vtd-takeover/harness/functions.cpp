@@ -26,8 +26,17 @@ std::string text(unsigned what) {
 
 } // namespace
 
+// Disks behind a VMD are of one: that of the endpoint.
+std::size_t World::function_of(std::size_t device) const {
+    const auto same = [&](const ::device& other) {
+        return other.unit == devices[device].unit &&
+               other.rids.front() == devices[device].rids.front();
+    };
+    return static_cast<std::size_t>(std::ranges::find_if(devices, same) - devices.begin());
+}
+
 World::Function& World::function(const ::device& device) {
-    return functions[static_cast<std::size_t>(&device - devices.data())];
+    return functions[function_of(static_cast<std::size_t>(&device - devices.data()))];
 }
 
 // ALIVE: DMA of old may need any of it.
@@ -37,7 +46,7 @@ void World::untouched(const Function& function, unsigned what) const {
     if (requesters.at({devices[device].unit, rid}).stage != Stage::held)
         return;
     for (const Tracked& dma : tracked_)
-        if (dma.device == device && dma.old && !excused(dma))
+        if (function_of(dma.device) == device && dma.old && !excused(dma))
             broken(Invariant::alive, dma.request,
                    fmt::format("and{} of its device is switched off", text(what)));
 }

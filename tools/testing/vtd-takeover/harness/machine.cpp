@@ -143,6 +143,8 @@ void Machine::free(void* table) {
 }
 
 int Machine::new_did() {
+    if (no_did)
+        return no_did;
     // The driver keeps 0 and 1 to itself.
     for (unsigned did = 2; did < vtd_domain_ids(unit.cap); did++)
         if (reserved.insert({static_cast<u16>(did)}).second)

@@ -783,7 +783,7 @@ void World::check(Unit& unit) {
     do {
         before = unit.hardware.caches().size();
         for (auto& [dma, explored] : found) {
-            const model::Device& from = functions[dma->device].device;
+            const model::Device& from = functions[function_of(dma->device)].device;
             explored = from.can().ats && dma->request.rid == from.rid()
                            ? unit.hardware.explore_ats(dma->request)
                            : unit.hardware.explore(dma->request);

@@ -171,6 +171,7 @@ public:
     // forgotten what it knew.
     void reset(std::size_t device);
     // functions.cpp: the switches of a device's function, and who may touch them when.
+    std::size_t function_of(std::size_t device) const;
     Function& function(const ::device& device);
     void prepare_ats(Function& function);
     void switch_on(Function& function, unsigned what);

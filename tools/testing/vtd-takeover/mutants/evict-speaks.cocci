@@ -6,7 +6,10 @@
 // breaks: CLOSED
 
 @@
+identifier entry;
 expression unit, rid;
 @@
-- end_entry(unit, NULL, rid, VTD_CTX_FPD);
-+ end_entry(unit, NULL, rid, 0);
+- u64 *entry = hide_entry(unit, rid, VTD_CTX_FPD);
++ u64 *entry = hide_entry(unit, rid, 0);
+- clear_entry(unit, rid, entry, VTD_CTX_FPD);
++ clear_entry(unit, rid, entry, 0);

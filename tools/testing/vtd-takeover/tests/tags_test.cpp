@@ -149,6 +149,15 @@ TEST_P(LegacyTags, ThatCannotBeReplacedBlock) {
     EXPECT_FALSE(takeover_holds_rid(&machine.unit, others[1].value));
 }
 
+TEST_P(LegacyTags, ThatCannotBeReplacedAreToldOfAFewTimes) {
+    machine.no_did = -ENOSPC;
+    for (unsigned n = 0; n < TAKEOVER_REPORTS_MAX + 2; n++)
+        enter(Rid::of(0, 2 + n, 0), of_driver);
+    adopt();
+    EXPECT_EQ(machine.unit.nr_dropped, TAKEOVER_REPORTS_MAX + 2U);
+    EXPECT_EQ(lines("it gets no other (-28)"), std::size_t{TAKEOVER_REPORTS_MAX});
+}
+
 TEST_P(LegacyTags, AreFreeWhenNobodyUsesThem) {
     machine.unit.cap &= ~u64{7}; // 16
     adopt_and_install();
@@ -264,6 +273,14 @@ TEST_P(Tags, ComeFromAUnitThatTookItsTable) {
     machine.answers = false;
     EXPECT_NE(takeover_install(&machine.unit), 0);
     EXPECT_FALSE(takeover_spare_did(&machine.unit));
+}
+
+TEST_P(Tags, AreNotTakenForWantOfMemory) {
+    adopt_and_install();
+    machine.no_did = -ENOMEM;
+    EXPECT_FALSE(takeover_spare_did(&machine.unit));
+    EXPECT_EQ(held(), all_rids);
+    EXPECT_FALSE(blocked(sound));
 }
 
 TEST_P(Tags, AreNoReasonToLookWhereThereIsOne) {
@@ -600,6 +617,34 @@ TEST_P(ScalableTags, HaveABoundForADevice) {
         EXPECT_TRUE(same(ours(sound), old(sound)));
         EXPECT_EQ(machine.unit.nr_tags, number > 1024 ? 1U : 1025U);
     }
+}
+
+// A page of them is full when the second device gets the new id of the first, and there is no
+// further page.
+TEST_P(ScalableTags, AreRememberedOrTheirDeviceBlocks) {
+    machine.unit.cap |= 7;
+    use_pasids(disk, pasid_enable);
+    for (unsigned pde = 0; pde < 1021 / 64 + 1; pde++) {
+        const Phys table{0x10c00000 + pde * 4096};
+        machine.old_page(directory_of(nic))[8 + pde] = table.value | 1;
+        for (unsigned i = 0; i < 64 && pde * 64 + i < 1021; i++) {
+            machine.old_page(table)[i * 8] = 1;
+            machine.old_page(table)[i * 8 + 1] = 100 + pde * 64 + i;
+        }
+    }
+    give(nic, 0, of_driver);
+    give(disk, 0, of_driver);
+    unsigned found = 0;
+    for (int allocations = 0; allocations < 60; allocations++) {
+        start_again();
+        machine.allocations = allocations;
+        adopt();
+        if (held().contains(disk) && blocked(disk) && held().contains(nic) && !blocked(nic)) {
+            EXPECT_EQ(machine.unit.nr_copies, 2U);
+            found++;
+        }
+    }
+    EXPECT_GE(found, 3U); // two pages of a copy, and one of ids
 }
 
 // Many PASIDs of one process have one id: it is remembered once.
