@@ -137,7 +137,7 @@ public:
     std::set<Phys> poisoned;                   // pages that cannot be read
     std::set<Phys> unmappable;                 // nor can these, by software
     std::set<Did> reserved;
-    int no_did = 0; // what asking for an id returns; 0: an id
+    int no_did = 0;                 // what asking for an id returns; 0: an id
     std::vector<Reserved> firmware; // ranges that firmware reserves for devices
     std::set<unsigned int> reserved_irtes;
     std::vector<Event> events;
