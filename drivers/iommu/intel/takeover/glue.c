@@ -1282,9 +1282,12 @@ static void free_test_ids(struct intel_iommu *iommu)
 	ida_destroy(&iommu->domain_ida);
 }
 #else
+/* The first two are the driver's. */
 static bool init_test_ids(struct intel_iommu *iommu)
 {
 	iommu->domain_ids = bitmap_zalloc(cap_ndoms(iommu->cap), GFP_KERNEL);
+	if (iommu->domain_ids)
+		bitmap_set(iommu->domain_ids, 0, FLPT_DEFAULT_DID + 1);
 	return iommu->domain_ids;
 }
 

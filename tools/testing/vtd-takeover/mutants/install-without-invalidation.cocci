@@ -3,7 +3,7 @@
 // What is dropped is still in the caches when its id is given to reserved memory, or to a driver.
 //
 // file: unit.c
-// breaks: ALIVE
+// breaks: CLOSED
 
 @@
 expression unit;
