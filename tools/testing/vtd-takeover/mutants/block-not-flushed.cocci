@@ -3,7 +3,7 @@
 // A unit that does not snoop reads what was in the page before.
 //
 // file: block.c
-// breaks: ALIVE
+// breaks: CLOSED
 
 @@
 expression table, i, words;
