@@ -68,13 +68,13 @@ coverage: ## count which lines and branches the tests execute; what is missing h
 counts: ## count instructions beside stock's, and compare with results/counts.json
 	@$S/counts.py
 
-kunit: ## boot the kernel and let it test its tables and formats
+kunit: ## boot the kernel and let it test its tables, PASIDs and formats
 	@$S/check.py --only kunit
 
 lint: ## hooks, patches, scripts and documents, without running them; all kernels, or KERNEL, KDIR
 	@$S/lint.py $(WHICH)
 
-check: ## lint, scripts, core, model, counts, KUnit, the most telling rows (at most 45 minutes, cold)
+check: ## lint, scripts, core, model, coverage, fuzz, counts, KUnit, some rows (at most 45 minutes, cold)
 	@$S/check.py
 
 check-all: ## the same with the whole matrix; takes up where it was stopped

@@ -575,6 +575,13 @@ def storm(facts: Facts) -> Verdict:
     return passed(text)
 
 
+# Keys of a row, and what is judged where it has them.
+ASKED_FOR: dict[str, tuple[str, Callable[[Facts], Verdict]]] = {
+    "faults": ("early map", early_map), "stray": ("stray", stray),
+    "undriven": ("undriven", undriven), "pulled": ("pulled", pulled),
+    "resets": ("resets", resets), "storm": ("storm", storm), "ats": ("ATS", ats)}
+
+
 def judge(facts: Facts) -> dict[str, Verdict]:
     """All judgements, the invariants first, and those that only some rows ask for last."""
     if facts.row.road == "life":
@@ -586,20 +593,8 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts["said"] = said(facts)
     if facts.row.road in ROADS:
         verdicts["road"] = road(facts)
-    if facts.row.faults:
-        verdicts["early map"] = early_map(facts)
-    if facts.row.stray:
-        verdicts["stray"] = stray(facts)
-    if facts.row.undriven:
-        verdicts["undriven"] = undriven(facts)
-    if facts.row.pulled:
-        verdicts["pulled"] = pulled(facts)
-    if facts.row.resets:
-        verdicts["resets"] = resets(facts)
-    if facts.row.storm:
-        verdicts["storm"] = storm(facts)
-    if facts.row.ats:
-        verdicts["ATS"] = ats(facts)
+    verdicts |= {name: judgement(facts) for key, (name, judgement) in ASKED_FOR.items()
+                 if getattr(facts.row, key)}
     return verdicts
 
 

@@ -99,29 +99,28 @@ static void take_free_ids(struct takeover_unit *unit, unsigned long *ids)
 		__set_bit(did, ids);
 }
 
-static void keeps_the_id_without_pasids(struct kunit *test)
+/* The id of PASID 0 is kept. Are those of the others free? */
+static void expect_ids(struct kunit *test, u64 bits, bool others_free)
 {
-	struct takeover_unit *unit = dead_kernel(test, 0);
+	struct takeover_unit *unit = dead_kernel(test, bits);
 	DECLARE_BITMAP(ids, IDS);
 
 	adopt(test);
 	take_free_ids(unit, ids);
 	KUNIT_EXPECT_FALSE(test, test_bit(9, ids));
-	KUNIT_EXPECT_TRUE(test, test_bit(10, ids));
-	KUNIT_EXPECT_TRUE(test, test_bit(11, ids));
+	KUNIT_EXPECT_EQ(test, test_bit(10, ids), others_free);
+	KUNIT_EXPECT_EQ(test, test_bit(11, ids), others_free);
+	KUNIT_EXPECT_TRUE(test, test_bit(12, ids));
+}
+
+static void keeps_the_id_without_pasids(struct kunit *test)
+{
+	expect_ids(test, 0, true);
 }
 
 static void keeps_the_ids_of_pasids(struct kunit *test)
 {
-	struct takeover_unit *unit = dead_kernel(test, VTD_SM_CTX_PASIDE);
-	DECLARE_BITMAP(ids, IDS);
-
-	adopt(test);
-	take_free_ids(unit, ids);
-	KUNIT_EXPECT_FALSE(test, test_bit(9, ids));
-	KUNIT_EXPECT_FALSE(test, test_bit(10, ids));
-	KUNIT_EXPECT_FALSE(test, test_bit(11, ids));
-	KUNIT_EXPECT_TRUE(test, test_bit(12, ids));
+	expect_ids(test, VTD_SM_CTX_PASIDE, false);
 }
 
 static void gives_ids_back(struct kunit *test)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -71,6 +72,20 @@ TEST_P(Worlds, EveryIdIsReserved) {
     }
 }
 
+// Two devices of one requester id and another one: the two are released together, and have one new
+// domain.
+void map_three(const Description& description, Rid shared) {
+    for (const auto& order : {std::array{0U, 1U, 2U}, {1U, 2U, 0U}, {2U, 1U, 0U}}) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        for (const unsigned device : order)
+            kernel.map(device);
+        EXPECT_FALSE(takeover_holds_rid(&world.units[0]->core, shared.value));
+        EXPECT_EQ(world.units[0]->given.size(), 2U);
+    }
+}
+
 // Behind a VMD all disks have its requester id, and a domain in common: the first of them that maps
 // ends what was in flight of all.
 TEST_P(Worlds, DisksBehindAVmd) {
@@ -79,14 +94,7 @@ TEST_P(Worlds, DisksBehindAVmd) {
     description.devices = {{.unit = 0, .rids = {vmd}, .domain = 0, .ats = false},
                            {.unit = 0, .rids = {vmd}, .domain = 0},
                            {.unit = 0, .rids = {Rid::of(0, 2, 0)}, .domain = 1}};
-    for (const auto& order : {std::array{0U, 1U, 2U}, {1U, 2U, 0U}, {2U, 1U, 0U}}) {
-        World world(description);
-        CrashKernel kernel(world);
-        kernel.boot();
-        for (const unsigned device : order)
-            kernel.map(device);
-        EXPECT_EQ(world.units[0]->given.size(), 2U);
-    }
+    map_three(description, vmd);
 }
 
 // As in scalable mode with PASIDs, each disk in a domain of its own, and with a device-TLB: it is
@@ -100,15 +108,7 @@ TEST_P(Worlds, DisksBehindAVmdWithADeviceTlb) {
         for (std::size_t device : {0U, 1U})
             description.devices[device].streams = {{{5}, 1}, {{64}, 0}};
     }
-    for (const auto& order : {std::array{0U, 1U, 2U}, {1U, 2U, 0U}, {2U, 1U, 0U}}) {
-        World world(description);
-        CrashKernel kernel(world);
-        kernel.boot();
-        for (const unsigned device : order)
-            kernel.map(device);
-        EXPECT_FALSE(takeover_holds_rid(&world.units[0]->core, vmd.value));
-        EXPECT_EQ(world.units[0]->given.size(), 2U);
-    }
+    map_three(description, vmd);
 }
 
 // The endpoint's entry is damaged: all disks are blocked, and all are there again when one maps.
@@ -316,15 +316,21 @@ TEST_P(FewIds, AreEnoughForAsManyDomains) {
     }
 }
 
-// The first and second of three that share an id need another one: those of the last two, who have
-// no driver.
+// The first and second of three that share an id need another one: those of two others, who map
+// later or never.
 TEST_P(FewIds, AreTakenFromOthers) {
-    World world(crowd(3));
-    CrashKernel kernel(world);
-    kernel.boot();
-    for (std::size_t device = 0; device < ids; device++) {
-        kernel.map(device);
-        ASSERT_EQ(blocked(world), std::min<std::size_t>(device + 1, 2)) << device;
+    for (const bool shared_is_highest : {false, true}) {
+        Description description = crowd(3);
+        if (shared_is_highest)
+            std::swap(description.domains.front().did, description.domains.back().did);
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        for (std::size_t device = 0; device < ids; device++) {
+            kernel.map(device);
+            // Of those that share nobody has to go: that would free nothing.
+            ASSERT_EQ(blocked(world), std::min<std::size_t>(device + 1, 2)) << device;
+        }
     }
 }
 
