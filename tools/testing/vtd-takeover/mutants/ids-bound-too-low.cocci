@@ -3,7 +3,7 @@
 // The last id of the unit.
 //
 // file: tags.c
-// breaks: EXPECT
+// breaks: TAGS
 
 @@
 expression unit, did;

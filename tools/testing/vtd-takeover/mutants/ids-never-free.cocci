@@ -3,7 +3,7 @@
 // A unit with few ids has none for the last devices.
 //
 // file: tags.c
-// breaks: EXPECT
+// breaks: CRASH
 
 @@
 expression unit, did;

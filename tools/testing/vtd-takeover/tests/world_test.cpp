@@ -334,6 +334,21 @@ TEST_P(FewIds, AreTakenFromOthers) {
     }
 }
 
+// A domain that is there for one PASID of a device has an id as well: the highest, here.
+TEST_P(FewIds, OfPasidsAreInUse) {
+    if (!variant().scalable)
+        return;
+    Description description = crowd(3);
+    description.devices.pop_back();
+    description.devices[2].streams = {{{70}, ids - 1}};
+    World world(description);
+    CrashKernel kernel(world);
+    kernel.boot();
+    kernel.map(0);
+    EXPECT_EQ(blocked(world), 1U);
+    EXPECT_TRUE(takeover_blocks_rid(&world.units[0]->core, description.devices[2].rids[0].value));
+}
+
 // Before it maps the last device, whose id is the highest, is reached by nobody but firmware.
 TEST_P(FewIds, AreNotTakenFromFirmware) {
     Description description = crowd(2);
