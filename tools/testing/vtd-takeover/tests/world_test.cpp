@@ -254,13 +254,14 @@ TEST_P(Worlds, TheIdOfTheDriver) {
             continue;
         Description description = small_machine(variant());
         description.domains[0].did = of_driver;
+        description.domains[1].did = {2}; // the first that a new one could get
         description.domains[0].paging = paging;
         if (paging == Paging::nested || paging == Paging::pass_through)
             description.domains[0].pages = {{{target_page(0).value}, target_page(0)}};
         description.devices[1].ats &= paging != Paging::pass_through;
         if (variant().scalable) {
             description.devices[2].rids.pop_back();
-            description.devices[2].streams = {{{70}, 0}, {{71}, 1}};
+            description.devices[2].streams = {{{70}, 0}, {{71}, 1}, {{130}, 0}};
         }
         for (const auto& order : {std::array{0U, 1U, 2U, 3U}, {2U, 3U, 1U, 0U}}) {
             World world(description);
