@@ -187,8 +187,8 @@ void vtd_free_table(void* table) {
 int vtd_read_oldmem(void* to, phys_addr_t from, size_t size) {
     World& here = World::current();
     here.settle();
-    if (here.old_read_fails())
-        return -EIO;
+    if (const int error = here.old_read_fails())
+        return error;
     auto* out = static_cast<char*>(to);
     for (size_t done = 0; done < size;) {
         const u64 at = from + done;

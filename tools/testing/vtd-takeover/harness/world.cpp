@@ -562,7 +562,8 @@ bool World::cached(const Unit& unit, Did did) {
 // Does an entry of a device that was not released have this id? Our tables say, whatever they
 // were made from.
 bool World::translates(const Unit& unit, Did did) const {
-    // What software cannot read is poison, and no use to the unit either.
+    // What software cannot read is poison, and no use to the unit either; but not what it cannot
+    // map.
     if (!unit.closed || (failures_.old_read && chances.old_reads >= failures_.old_read))
         return false;
     const u64 rtaddr = *unit.hardware.roots().begin();
@@ -577,11 +578,19 @@ bool World::translates(const Unit& unit, Did did) const {
     });
 }
 
+int World::old_read_fails() {
+    chances.old_reads++;
+    if (chances.old_reads == failures_.window)
+        return -ENOMEM;
+    return chances.old_reads == failures_.old_read ? -EIO : 0;
+}
+
 // What may be blocked rather than alive.
 bool World::excused(const Tracked& dma) const {
     return blocking || dma.damaged || dma.mixed || dma.out_of_sight ||
            units[description.devices[dma.device].unit]->exhausted ||
            (failures_.allocation && chances.allocations >= failures_.allocation) ||
+           (failures_.window && chances.old_reads >= failures_.window) ||
            (failures_.old_read && chances.old_reads >= failures_.old_read);
 }
 

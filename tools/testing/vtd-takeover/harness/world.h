@@ -59,6 +59,7 @@ struct Failures {
     unsigned allocation = 0; // there is no page
     unsigned command = 0;    // a command to a unit never completes
     unsigned old_read = 0;   // memory that cannot be read
+    unsigned window = 0;     // the same, because it cannot be mapped
 };
 
 // How often each could have gone wrong.
@@ -184,7 +185,7 @@ public:
     void release_page(void* page);
     bool allocation_fails() { return ++chances.allocations == failures_.allocation; }
     bool command_fails() { return ++chances.commands == failures_.command; }
-    bool old_read_fails() { return ++chances.old_reads == failures_.old_read; }
+    int old_read_fails(); // with what
 
     void forget(Unit& unit, const std::function<void(Caches&)>& what);
     void lock(bool& busy);

@@ -3,7 +3,7 @@
 // Nobody knows that there is something to release.
 //
 // file: tables.c
-// breaks: FRESH
+// breaks: ALIVE
 
 @@
 expression rid, unit;

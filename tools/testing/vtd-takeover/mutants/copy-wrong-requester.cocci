@@ -3,7 +3,7 @@
 // Noted for the neighbour.
 //
 // file: tables.c
-// breaks: FRESH
+// breaks: ALIVE
 
 @@
 expression rid, unit;

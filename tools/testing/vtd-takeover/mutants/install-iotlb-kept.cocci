@@ -3,7 +3,7 @@
 // Pages of domains that are gone, under ids that are given again.
 //
 // file: unit.c
-// breaks: ALIVE
+// breaks: TAGS
 
 @@
 expression unit;

@@ -3,7 +3,7 @@
 // PASID entries of devices that are dropped.
 //
 // file: unit.c
-// breaks: CLOSED
+// breaks: FRESH
 
 @@
 expression unit;

@@ -3,7 +3,7 @@
 // The unit goes on with the shared table, and never sees the entry.
 //
 // file: block.c
-// breaks: ALIVE
+// breaks: FRESH
 
 @@
 expression word;

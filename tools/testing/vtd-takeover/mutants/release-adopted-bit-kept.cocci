@@ -3,7 +3,7 @@
 // The next device with this id releases what the first one mapped.
 //
 // file: release.c
-// breaks: FRESH
+// breaks: EXPECT
 
 @@
 expression rid, unit;

@@ -3,7 +3,7 @@
 // An id that is somebody else's.
 //
 // file: block.c
-// breaks: ALIVE
+// breaks: TAGS
 
 @@
 expression map, did;

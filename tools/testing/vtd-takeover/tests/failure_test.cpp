@@ -41,8 +41,10 @@ TEST_P(FailuresIn, Allocations) {
 TEST_P(FailuresIn, ReadsOfOldMemory) {
     const unsigned all = run(TAKEOVER_ADOPT, {}).old_reads;
     ASSERT_GT(all, 3U);
-    for (unsigned n = 1; n <= all; n++)
+    for (unsigned n = 1; n <= all; n++) {
         run(TAKEOVER_ADOPT, {.old_read = n});
+        run(TAKEOVER_ADOPT, {.window = n});
+    }
 }
 
 TEST_P(FailuresIn, Commands) {

@@ -160,8 +160,8 @@ Builder::Tables Builder::first_stage(const Domain& domain, bool nested) {
     }
     if (nested) {
         tables.second = table();
-        for (u64 at = 0; at < old_memory_size; at += page_size) {
-            const Page page{{(old_memory + at).value}, old_memory + at};
+        for (u64 at = 0; at < old_memory_size; at += 1 << 21) {
+            const Page page{{(old_memory + at).value}, old_memory + at, 21};
             put(tables.second, domain.levels, page, second_bits(page), second_above);
         }
     }
