@@ -40,6 +40,8 @@ FUZZERS = {
                "pages of firmware reached", "bombs"),
     "interrupts": ("interrupts alive", "interrupts in the other mode", "interrupts posted",
                    "interrupts blocked"),
+    "page_requests": ("page requests answered", "page request queues refused",
+                      "devices that never stop asking"),
     "core_header": ("maps of old RAM", "maps refused"),
 }
 BROKEN = re.compile(rf"({'|'.join(INVARIANTS)}): ")

@@ -76,6 +76,9 @@ void Image::load(Machine& machine) const {
     machine.fsts = head.fsts;
     machine.iqh = head.iqh;
     machine.iqt = head.iqt;
+    machine.pqa = head.pqa;
+    machine.pqh = u64{head.pqh} * VTD_PRQ_SIZE;
+    machine.pqt = u64{head.pqt} * VTD_PRQ_SIZE;
     machine.drains = !has(stuck);
     machine.answers = !has(deaf);
     const auto records = static_cast<unsigned>(FIELD_GET(VTD_CAP_FRO, head.cap)) * VTD_FRCD_SIZE;

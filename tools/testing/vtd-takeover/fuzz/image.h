@@ -25,14 +25,18 @@ struct Head {
     u64 fault_low, fault_high; // each of the fault records
     u64 iova;                  // of requests that are tried
     u64 firmware;              // where memory begins that is reserved for the first of `rids`
+    u64 pqa;
     u32 gsts, fsts, iqh, iqt;
     u32 pasid;
-    u16 rids[4]; // devices that are released, in this order
+    u32 asking;   // how often a device asks for a page yet while the old queue is read; an even
+                  // number of times when its head is written, an odd one also before that
+    u16 rids[4];  // devices that are released, in this order
+    u16 pqh, pqt; // in page requests
     u16 switches;
     u8 allocations; // that succeed, less one; 0: all
     u8 poisoned;    // page that cannot be read; 0: none
 };
-static_assert(sizeof(Head) == 96);
+static_assert(sizeof(Head) == 112);
 
 enum Switch : u16 {
     scalable = 1 << 0,    // the mode that the driver runs in is scalable mode

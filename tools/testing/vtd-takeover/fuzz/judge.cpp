@@ -16,7 +16,9 @@
 #include <fmt/format.h>
 
 #include "model/interrupts.h"
+#include "model/invalidation.h"
 #include "model/memory.h"
+#include "model/page_requests.h"
 #include "model/translation.h"
 
 namespace vtd::fuzz {
@@ -63,8 +65,9 @@ Count ways_alive("ways alive"), ways_with_pasid("ways alive with a PASID"),
     entries_blocked("entries blocked"), units_blocked("units blocked"), units_deaf("units deaf"),
     released("devices released"), reserved_reached("pages of firmware reached"), bombs("bombs"),
     remapped("interrupts alive"), re_encoded("interrupts in the other mode"),
-    posted("interrupts posted"), interrupts_blocked("interrupts blocked"), maps("maps of old RAM"),
-    no_maps("maps refused");
+    posted("interrupts posted"), interrupts_blocked("interrupts blocked"),
+    answered("page requests answered"), refused("page request queues refused"),
+    endless("devices that never stop asking"), maps("maps of old RAM"), no_maps("maps refused");
 
 // Which memory was RAM, read off the ELF core header without regard to order or number.
 class Ram {
@@ -120,6 +123,36 @@ private:
     }
 
     std::vector<std::pair<u64, u64>> parts_;
+};
+
+// The old kernel's RAM as the code under test has learnt it. What is read of it is watched.
+class Learnt {
+public:
+    Learnt(const Image& image, Machine& machine) : machine_(machine) {
+        // The first page may hold anything, and say that anything is RAM.
+        if (!image.has(headless))
+            known_ = !takeover_oldmem_learn(memory.value);
+        else
+            takeover_oldmem_learn(0);
+        ram_.emplace(machine);
+        machine.on_read = [this](Phys at, std::size_t size) {
+            must(maybe(at.value, size), "WARY: {:#x} is read, and is no RAM", at.value);
+        };
+    }
+    Learnt(const Learnt&) = delete;
+    Learnt& operator=(const Learnt&) = delete;
+
+    bool surely(u64 at, u64 size) const {
+        return known_ ? ram_->surely(at, size) : at && machine_.old_ram({at}, size);
+    }
+    bool maybe(u64 at, u64 size) const {
+        return known_ ? ram_->maybe(at, size) : machine_.old_ram({at}, size);
+    }
+
+private:
+    Machine& machine_;
+    std::optional<Ram> ram_;
+    bool known_ = false;
 };
 
 // Memory as hardware sees it: pages of either kernel, by address.
@@ -187,7 +220,7 @@ public:
     explicit Tables(const Image& image) : image_(image) { image.load(machine_); }
 
     void run() {
-        learn();
+        learnt_.emplace(image_, machine_);
         takeover_policy policy{};
         const Head& head = image_.head;
         takeover_judge_unit(&policy, head.cap, head.ecap, machine_.gsts, head.rtaddr);
@@ -216,23 +249,6 @@ public:
     }
 
 private:
-    void learn() {
-        // The first page may hold anything, and say that anything is RAM.
-        if (!image_.has(headless))
-            learnt_ = !takeover_oldmem_learn(memory.value);
-        else
-            takeover_oldmem_learn(0);
-        ram_.emplace(machine_);
-        machine_.on_read = [this](Phys at, std::size_t size) {
-            must(learnt_ ? ram_->maybe(at.value, size) : machine_.old_ram(at, size),
-                 "WARY: {:#x} is read, and is no RAM", at.value);
-        };
-    }
-
-    bool plausible(u64 at, u64 size) const {
-        return learnt_ ? ram_->surely(at, size) : at && machine_.old_ram({at}, size);
-    }
-
     void adopt() {
         machine_.reads = 0;
         takeover_adopt(&machine_.unit, machine_.new_root(),
@@ -370,26 +386,26 @@ private:
         const auto mode =
             image_.in_scalable_mode() ? model::rtaddr::Ttm::scalable : model::rtaddr::Ttm::legacy;
         if (model::rtaddr::ttm.in(rtaddr) != static_cast<u64>(mode) ||
-            !plausible(rtaddr & model::rtaddr::address.mask(), page_size))
+            !learnt_->surely(rtaddr & model::rtaddr::address.mask(), page_size))
             return true;
         for (const auto& step : old.steps) {
             if (step.table == model::Table::root) {
                 // Of which half is for the requester to say: both tables have to be good.
                 for (const u64 word : step.words)
                     if (model::present.in(word) &&
-                        !plausible(word & model::root::ctp.mask(), page_size))
+                        !learnt_->surely(word & model::root::ctp.mask(), page_size))
                         return true;
             } else if (step.table == model::Table::context && image_.in_scalable_mode()) {
                 const u64 size =
                     model::sm_context::directory_entries(model::sm_context::pdts.of(step.words)) *
                     sizeof(u64);
-                if (!plausible(step.words[0] & model::sm_context::pasiddirptr.mask(), size))
+                if (!learnt_->surely(step.words[0] & model::sm_context::pasiddirptr.mask(), size))
                     return true;
             } else if (step.table == model::Table::context) {
                 const bool through = model::context::tt.of(step.words) ==
                                      static_cast<u64>(model::context::Tt::pass_through);
                 if (!through &&
-                    !plausible(step.words[0] & model::context::ssptptr.mask(), page_size))
+                    !learnt_->surely(step.words[0] & model::context::ssptptr.mask(), page_size))
                     return true;
             }
         }
@@ -501,8 +517,7 @@ private:
 
     const Image& image_;
     Machine machine_;
-    std::optional<Ram> ram_;
-    bool learnt_ = false;
+    std::optional<Learnt> learnt_;
     View view_;
     std::vector<model::Rid> candidates_;
     std::map<model::Request, model::Outcome> before_;
@@ -640,10 +655,144 @@ private:
     alignas(page_size) static inline std::array<u64, model::irte::most * model::irte::words> table_;
 };
 
+// The page-request queue: what is answered, and how it is left.
+class PageRequests {
+public:
+    explicit PageRequests(const Image& image) : image_(image) {
+        image.load(machine_);
+        size_ = page_size << model::queue_address::size.in(machine_.pqa);
+        base_ = machine_.pqa & model::queue_address::address.mask();
+        begin_ = machine_.pqh & offset;
+        asking_ = image.head.asking;
+        machine_.unit.state = image.has(deaf) ? TAKEOVER_DEAD : TAKEOVER_INSTALLED;
+        machine_.submits = image.has(stuck) ? -EIO : 0;
+        // One that asks all the time soon finds the queue full. One that asks at the wrong moment
+        // may go on.
+        if (asking_ % 2)
+            machine_.on_pqt = [this] { ask(); };
+        machine_.on_pqh = [this] { ask(); };
+    }
+
+    void run() {
+        const Learnt learnt(image_, machine_);
+        const u64 ours = reinterpret_cast<u64>(queue_.data());
+        const u64 left =
+            (((machine_.pqt & offset) - begin_) & (size_ - 1)) / model::page_request::size;
+        const bool inside = base_ && begin_ < size_ && (machine_.pqt & offset) < size_;
+        machine_.reads = 0;
+        takeover_switch_pages(&machine_.unit, ours);
+
+        must(machine_.reads <= most(), "WARY: {} reads", machine_.reads);
+        must(machine_.log.size() <= 3, "WARY: {} lines", machine_.log.size());
+        must(machine_.pqa == ours, "FRESH: the queue is at {:#x}", machine_.pqa);
+        must(machine_.pqh < page_size && machine_.pqh == (machine_.pqt & offset),
+             "FRESH: the new queue begins at {:#x} and ends at {:#x}", machine_.pqh, machine_.pqt);
+
+        must_be_full_at_the_change();
+
+        std::vector<std::pair<u64, u64>> must_be;
+        if (inside && learnt.surely(base_, size_))
+            must_be = answers(left);
+        else if (!inside || !learnt.maybe(base_, size_))
+            refused++;
+        else
+            return; // in two parts of RAM: let it be either
+        compare(must_be);
+    }
+
+private:
+    static constexpr u64 offset = 0x7ffe0; // 11.4, PQH_REG and PQT_REG
+
+    // As many as fit into the queue twice.
+    u64 most() const { return 2 * size_ / model::page_request::size; }
+
+    // The unit answers by itself when the queue is full.
+    void ask() {
+        const u64 tail = machine_.pqt & offset;
+        const u64 next = (tail + model::page_request::size) & (size_ - 1);
+        if (!asking_ || tail >= size_ || next == (machine_.pqh & offset))
+            return;
+        asking_--;
+        accepted_++;
+        machine_.pqt = next;
+    }
+
+    // 7.5: what comes while the address changes is answered by the unit, and not lost.
+    void must_be_full_at_the_change() const {
+        std::optional<u64> head;
+        for (const Event& event : machine_.events) {
+            if (event.op == Op::WritePqh)
+                head = event.value;
+            if (event.op == Op::WritePqa)
+                break;
+        }
+        const u64 tail = machine_.pqt & offset;
+        must(head && *head == ((tail + model::page_request::size) & (size_ - 1)),
+             "ALIVE: the queue is changed while there is room in it");
+    }
+
+    // To all that was in the queue and came into it, in this order.
+    std::vector<std::pair<u64, u64>> answers(u64 left) {
+        namespace request = model::page_request;
+        namespace answer = model::descriptor;
+        if (left + accepted_ > most())
+            endless++;
+        std::vector<std::pair<u64, u64>> all;
+        for (u64 n = 0; n < std::min(left + accepted_, most()); n++) {
+            const u64 at = base_ + ((begin_ + n * request::size) & (size_ - 1));
+            u64 words[4];
+            if (machine_.read_old(words, {at}, sizeof(words)))
+                continue;
+            const std::span<const u64> asked{words};
+            const bool pasid = request::has_pasid.of(asked);
+            const bool marker = pasid && !request::read.of(asked) && !request::write.of(asked);
+            if (request::type.of(asked) != request::request || !request::last.of(asked) || marker)
+                continue;
+            u64 low = answer::type.make(static_cast<u64>(answer::Type::group_response)) |
+                      answer::response_pasid.make(pasid) |
+                      answer::response_code.make(static_cast<u64>(model::Response::invalid)) |
+                      answer::response_rid.make(request::rid.of(asked));
+            if (pasid)
+                low |= answer::pasid.make(request::pasid.of(asked));
+            all.emplace_back(low, answer::response_group.make(request::group.of(asked)));
+        }
+        return all;
+    }
+
+    // A dead unit is given nothing, and one that fails once nothing any more.
+    void compare(std::span<const std::pair<u64, u64>> must_be) const {
+        const auto all = given();
+        const bool fails = image_.has(stuck) && !must_be.empty();
+        must(!image_.has(deaf) || all.empty(), "WARY: a dead unit answers");
+        must(!fails || all.size() <= 1, "WARY: {} answers of a queue that fails", all.size());
+        const std::size_t many = image_.has(deaf) || fails ? all.size() : must_be.size();
+        must(all.size() == many && std::ranges::equal(all, must_be.first(many)),
+             "ALIVE: {} answers to devices, and not {}", all.size(), must_be.size());
+        for (std::size_t n = 0; n < all.size(); n++)
+            answered++;
+    }
+
+    std::vector<std::pair<u64, u64>> given() const {
+        std::vector<std::pair<u64, u64>> all;
+        for (const Event& event : machine_.events)
+            if (event.op == Op::Submit &&
+                model::descriptor::type.in(event.value) ==
+                    static_cast<u64>(model::descriptor::Type::group_response))
+                all.emplace_back(event.value, event.high);
+        return all;
+    }
+
+    const Image& image_;
+    Machine machine_;
+    u64 size_, base_, begin_, asking_, accepted_ = 0;
+    alignas(page_size) static inline std::array<u64, VTD_TABLE_WORDS> queue_;
+};
+
 } // namespace
 
 void tables(const Image& image) { Tables(image).run(); }
 void interrupts(const Image& image) { Interrupts(image).run(); }
+void page_requests(const Image& image) { PageRequests(image).run(); }
 
 void core_header(const Image& image) {
     Machine machine;

@@ -18,6 +18,9 @@ void tables(const Image& image);
 // The interrupt table.
 void interrupts(const Image& image);
 
+// The page-request queue, and devices that go on asking while it is changed.
+void page_requests(const Image& image);
+
 // The core header: which memory was the old kernel's. Of the image its memory counts.
 void core_header(const Image& image);
 

@@ -11,6 +11,7 @@
 
 #include "model/capabilities.h"
 #include "model/format.h"
+#include "model/page_requests.h"
 #include "model/registers.h"
 
 namespace vtd::fuzz {
@@ -43,7 +44,7 @@ private:
         head.cap = 2 | u64{0xe} << 8 | u64{56} << 16 | u64{0x40} << 24 | u64{3} << 34 |
                    u64{1} << 56 | u64{1} << 59 | u64{1} << 60 | u64{flip()} << 63;
         head.ecap = 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 26 | u64{1} << 40 | u64{1} << 43 |
-                    u64{1} << 46 | u64{1} << 47 | u64{1} << 49;
+                    u64{1} << 29 | u64{1} << 42 | u64{1} << 46 | u64{1} << 47 | u64{1} << 49;
         head.iova = (word() & 0x7fffffffff) << page_bits >> below(18);
         head.pasid = below(200);
         for (u16& rid : head.rids)
@@ -53,7 +54,7 @@ private:
     }
 
     void one() {
-        switch (below(12)) {
+        switch (below(13)) {
         case 0:
         case 1:
         case 2:
@@ -71,6 +72,9 @@ private:
             break;
         case 7:
             put(some_page(), below(table_words), odd());
+            break;
+        case 8:
+            page_requests();
             break;
         default:
             damage();
@@ -186,12 +190,44 @@ private:
         put(page, at, low, below(8) ? 1 : 1 + below(table_words), irte::words);
     }
 
+    // A queue, and a run of requests in it, alike but for what their first says.
+    void page_requests() {
+        namespace request = page_request;
+        Head& head = image_.head;
+        const unsigned first = some_page(), order = below(4) ? below(3) : below(8);
+        constexpr auto per_page = static_cast<unsigned>(fuzz::page_size / request::size);
+        if (flip() || !head.pqa) {
+            head.pqa = fuzz::page(first).value | queue_address::size.make(order);
+            head.pqh = static_cast<u16>(below(per_page << order));
+            head.pqt = static_cast<u16>((head.pqh + below(20)) % (per_page << order));
+            head.asking = below(4) ? below(8) : below(70000);
+        }
+        constexpr auto stride = static_cast<unsigned>(request::size / sizeof(u64));
+        const unsigned count = 1 + below(2 * per_page);
+        const auto page = static_cast<unsigned>((head.pqa - memory.value) / fuzz::page_size +
+                                                head.pqh / per_page) %
+                          pages;
+        const unsigned at = (head.pqh + below(8)) % per_page * stride;
+        u64 low = request::type.make(below(8) ? request::request : below(256)) |
+                  request::has_pasid.make(flip()) | request::rid.make(head.rids[below(4)]) |
+                  request::pasid.make(head.pasid);
+        u64 high = request::read.make(flip()) | request::write.make(flip()) |
+                   request::last.make(below(4) != 0) | request::group.make(below(512)) |
+                   (word() & request::address.mask());
+        if (!below(4))
+            (flip() ? low : high) = word();
+        put(page, at, low, count, stride);
+        put(page, at + 1, high, count, stride);
+    }
+
     void registers() {
         Head& head = image_.head;
-        u64* const words[] = {&head.cap,       &head.ecap,       &head.rtaddr, &head.irta,
-                              &head.fault_low, &head.fault_high, &head.iova,   &head.firmware};
-        u32* const halves[] = {&head.gsts, &head.fsts, &head.iqh, &head.iqt, &head.pasid};
-        switch (below(6)) {
+        u64* const words[] = {&head.cap,  &head.ecap,      &head.rtaddr,
+                              &head.irta, &head.fault_low, &head.fault_high,
+                              &head.iova, &head.firmware,  &head.pqa};
+        u32* const halves[] = {&head.gsts, &head.fsts,  &head.iqh,
+                               &head.iqt,  &head.pasid, &head.asking};
+        switch (below(7)) {
         case 0:
             *words[below(std::size(words))] ^= u64{1} << below(64);
             break;
@@ -206,6 +242,9 @@ private:
             break;
         case 4:
             head.rids[below(4)] = static_cast<u16>(flip() ? below(0x400) : word());
+            break;
+        case 5:
+            (flip() ? head.pqh : head.pqt) ^= static_cast<u16>(1 << below(16));
             break;
         default:
             if (flip())

@@ -262,6 +262,7 @@ void vtd_write64(takeover_unit* unit, unsigned int reg, u64 value) {
     Machine& machine = Machine::of(unit);
     switch (reg) {
     case VTD_REG_PQH:
+        machine.on_pqh();
         machine.note(Op::WritePqh, value);
         machine.pqh = value;
         return;

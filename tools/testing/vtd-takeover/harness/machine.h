@@ -126,8 +126,9 @@ public:
     u32 iqh = 0, iqt = 0;
     u64 pqh = 0, pqt = 0, pqa = 0;
     u32 prs = 0;
-    // Before the tail of the page-request queue is read: devices may ask for more.
-    std::function<void()> on_pqt = [] {};
+    // Before the tail of the page-request queue is read, or its head written: devices may ask for
+    // more.
+    std::function<void()> on_pqt = [] {}, on_pqh = [] {};
     int submits = 0;                           // what the invalidation queue says of descriptors
     bool drains = true;                        // the queue's descriptors complete
     std::map<unsigned int, u64> fault_records; // by register
