@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -354,6 +355,16 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
 void CrashKernel::map(std::size_t device, Iova iova, Hpa page) {
     release(device);
     fill(device, iova, page);
+}
+
+void CrashKernel::map_in_steps(std::span<const std::size_t> order) {
+    std::set<std::size_t> begun;
+    for (const std::size_t device : order) {
+        if (begun.insert(device).second)
+            release(device);
+        else
+            fill(device, {0x1000}, default_page);
+    }
 }
 
 } // namespace vtd::harness

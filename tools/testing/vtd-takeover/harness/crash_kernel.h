@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <span>
 
 #include "harness/world.h"
 
@@ -41,6 +42,9 @@ public:
     unsigned release(std::size_t device); // returns what the takeover says it released
     void fill(std::size_t device, Iova iova, Hpa page);
     void map(std::size_t device, Iova iova = {0x1000}, Hpa page = default_page);
+    // The two steps of devices, in any order: a device that is named is released, and the next time
+    // it has a page.
+    void map_in_steps(std::span<const std::size_t> order);
 
     static constexpr Hpa default_page = world::buffers_of(0);
 

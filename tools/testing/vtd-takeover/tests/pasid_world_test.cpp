@@ -56,20 +56,13 @@ protected:
 TEST_P(PasidWorlds, EveryTypeBesideEveryOther) {
     for (const Kind& one : kinds)
         for (const Kind& other : kinds) {
-            std::array order{0U, 0U, 1U, 1U};
+            std::array<std::size_t, 4> order{0, 0, 1, 1};
             do {
                 World world(description(one, other));
                 CrashKernel kernel(world);
                 kernel.boot();
                 EXPECT_EQ(world.units[0]->core.nr_dropped, 0U);
-                std::array<bool, 2> begun{};
-                for (const unsigned device : order) {
-                    if (begun[device])
-                        kernel.fill(device, {0x1000}, CrashKernel::default_page);
-                    else
-                        kernel.release(device);
-                    begun[device] = true;
-                }
+                kernel.map_in_steps(order);
                 World::totals.schedules++;
             } while (std::ranges::next_permutation(order).found);
         }

@@ -47,14 +47,7 @@ TEST_P(Worlds, EveryOrderOfSteps) {
         World world(description);
         CrashKernel kernel(world);
         kernel.boot();
-        std::vector<bool> begun(description.devices.size());
-        for (const std::size_t device : order) {
-            if (begun[device])
-                kernel.fill(device, {0x1000}, CrashKernel::default_page);
-            else
-                kernel.release(device);
-            begun[device] = true;
-        }
+        kernel.map_in_steps(order);
         World::totals.schedules++;
     } while (std::ranges::next_permutation(order).found);
 }
