@@ -170,16 +170,19 @@ struct Nested {
     const Paging& paging;
     const std::optional<SecondStage>& second;
 
-    std::variant<Hpa, Reason> operator()(Hpa guest, Access access) const {
+    // The address, and what the second stage lets it be used for.
+    Page operator()(Hpa guest, Access access) const {
         if (!second)
-            return guest;
+            return Translation{guest, page_bits, true, true, {}};
         const Paging inner{paging.capabilities, paging.mode, access, paging.source};
-        const auto page = second_stage_walk(inner, *second, {guest.value});
-        if (const auto* reason = std::get_if<Reason>(&page))
-            return *reason;
-        const auto& found = std::get<Translation>(page);
-        return found.address + (guest.value & below(found.page_bits));
+        Page page = second_stage_walk(inner, *second, {guest.value});
+        if (auto* const found = std::get_if<Translation>(&page))
+            found->address = found->address + (guest.value & below(found->page_bits));
+        return page;
     }
+
+    // A table: it is read, and the accessed bit set on the way (3.6.2).
+    Page table(Hpa guest) const { return (*this)(guest, Access::atomic); }
 };
 
 bool canonical(Iova iova, unsigned levels) {
@@ -199,18 +202,18 @@ Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) 
     if (const auto page = paging.source.cached_page(stage.tag, iova)) {
         if (writes && !page->write)
             return Reason::sm_no_write;
+        if (!page->read && needed(paging).read)
+            return Reason::sm_no_read;
         return *page;
     }
 
     Position here =
         paging.source.cached(stage.tag, iova).value_or(Position{stage.top, stage.levels});
     while (true) {
-        // Hardware sets the accessed bit on the way (3.6.2): the second stage has to allow a write.
-        const auto table = through(here.table + slot(iova, here.level),
-                                   stage.second ? Access::write : Access::read);
+        const Page table = through.table(here.table + slot(iova, here.level));
         if (const auto* reason = std::get_if<Reason>(&table))
             return *reason;
-        const Hpa at = std::get<Hpa>(table);
+        const Hpa at = std::get<Translation>(table).address;
         const auto entry = paging.source.word(Table::first_stage, at);
         if (!entry)
             return here.level == stage.levels ? Reason::first_root_access : Reason::first_access;
@@ -241,16 +244,19 @@ Page first_stage_walk(const Paging& paging, const FirstStage& stage, Iova iova) 
         }
 
         unsigned bits = level_shift(here.level);
+        bool read = true, write = writable;
         if (stage.second) {
-            // A page of the pair is as large as the smaller of the two.
+            // A page of the pair is as large as the smaller of the two, and has the rights of both.
             const u64 offset = iova.value & below(bits) & ~below(page_bits);
-            const auto target = through(address + offset, paging.access);
+            const Page target = through(address + offset, paging.access);
             if (const auto* reason = std::get_if<Reason>(&target))
                 return *reason;
-            address = std::get<Hpa>(target);
+            address = std::get<Translation>(target).address;
             bits = page_bits;
+            read = std::get<Translation>(target).read;
+            write = write && std::get<Translation>(target).write;
         }
-        const Translation page{address, bits, true, writable, stage.tag.did, false};
+        const Translation page{address, bits, read, write, stage.tag.did, false};
         paging.source.keep_page(stage.tag, iova, page);
         return page;
     }

@@ -382,9 +382,15 @@ TEST_F(FirstStageTables, ThroughASecondStage) {
             memory.words.erase(table + i * 8);
     EXPECT_EQ(go(Access::write), page(target + shift, 12, true, true));
     memory[second + 8] = 2 * shift | 0x80 | r;
-    EXPECT_EQ(go(), page(target + shift, 12, true, true));
+    EXPECT_EQ(go(), page(target + shift, 12, true, false));
     EXPECT_EQ(go(Access::write), refused(Reason::second_not_present));
+    memory[second + 8] = 2 * shift | 0x80 | w;
+    EXPECT_EQ(go(Access::write), page(target + shift, 12, false, true));
+    EXPECT_EQ(go(), refused(Reason::second_not_present));
+    memory[second + 8] = 2 * shift | 0x80 | rw;
     memory[second] = shift | 0x80 | r; // the accessed bits cannot be set
+    EXPECT_EQ(go(), refused(Reason::second_not_present));
+    memory[second] = shift | 0x80 | w; // nor the tables be read
     EXPECT_EQ(go(), refused(Reason::second_not_present));
     unit.capabilities.ecap &= ~ecap_nest;
     EXPECT_EQ(go(), refused(Reason::pasid_invalid));
