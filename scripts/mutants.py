@@ -37,7 +37,11 @@ RANDOM = "Random.*:Properties.*"
 FILTERS = [f"*/0:*/1:*/12:*/13-{RANDOM}:*.SingleBits/*", f"-{RANDOM}:*.SingleBits/*",
            "*.SingleBits/*"]
 # Where a file has tests of its own these come before all others.
-OF_FILE = {"irte.c": "*InterruptWorlds*", "prq.c": "*PageWorlds*", "unit.c": "Option.*",
+GUARD = ("*GuardWorlds.PagesOfEachSize/0:*GuardWorlds.PagesOfEachSize/3:*GuardWorlds.Pointers/0:"
+         "*GuardWorlds.RightsOfPages/3:*GuardWorlds.TooLittleMemory/0:*GuardUnits*/0:"
+         "*GuardUnits*/1:*GuardStreams*")
+OF_FILE = {"guard.c": GUARD, "memo.c": GUARD, "shield.c": GUARD,
+           "irte.c": "*InterruptWorlds*", "prq.c": "*PageWorlds*", "unit.c": "Option.*",
            "quiet.c": "*Storms*", "tags.c": "*FewIds*:*Worlds.Ids*:*TheIdOf*",
            "pasid.c": "*Worlds.Ids*:*TheIdOf*"}
 BROKEN = re.compile(r"\b([A-Z]{2,6}): ")

@@ -120,7 +120,7 @@ def test_all_of_the_core_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [f.name for f in takeover] == ["unit.c"] and [f.name for f in model] == ["unit.cpp"]
     missing = {p.partition(":")[0] for p in problems if "it is not built" in p}
     assert {"block.c", "tables.c"} <= missing
-    assert not missing & {"unit.c", "glue.c", "kunit.c", "tables_test.c"}
+    assert not missing & {"unit.c", *gcov.KERNEL_ONLY, "tables_test.c"}
 
 
 def test_the_command_fails_and_says_why(monkeypatch: pytest.MonkeyPatch,

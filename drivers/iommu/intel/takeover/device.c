@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/errno.h>
 #include <linux/printk.h>
 
 #include "env.h"
@@ -59,6 +60,27 @@ void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 }
 
 /**
+ * takeover_make_forget - empty the device-TLB of a function that is not released
+ * @unit: unit that uses our root table
+ * @rid: requester id, of a function or an alias of some
+ *
+ * Return: 0, or -ETIMEDOUT if there is one and it does not answer.
+ */
+int takeover_make_forget(struct takeover_unit *unit, u16 rid)
+{
+	unsigned int before = unit->nr_unanswered, on;
+	struct device *dev = vtd_find_device(unit, rid);
+
+	if (!dev)
+		return 0;
+	on = vtd_device_off(dev, rid, 0);
+	if (on & VTD_DEVICE_ATS)
+		forget_translations(unit, dev, rid, on & VTD_DEVICE_PASID);
+	vtd_put_device(dev);
+	return unit->nr_unanswered == before ? 0 : -ETIMEDOUT;
+}
+
+/**
  * takeover_gives_up_device - is a device asked to forget for the last time?
  * @unit: unit that gave up waiting for something in its queue
  * @descriptor: word 0 of a command in it (6.5.2)
@@ -69,7 +91,7 @@ void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
  *
  * Return: true if the command is one for a device, and had its chances.
  */
-bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
+bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts)
 {
 	unsigned int rid;
@@ -86,6 +108,7 @@ bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
 	}
 	if (aborts < TAKEOVER_ABORTS_MAX)
 		return false;
+	unit->nr_unanswered++;
 	pr_err("%s: %02x:%02x.%x answers no invalidation, going on without\n",
 	       unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 	       VTD_RID_FUNCTION(rid));

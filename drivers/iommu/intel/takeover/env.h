@@ -56,6 +56,14 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 
 /*
+ * The function behind a unit whose own id @rid is, NULL if there is none; the
+ * second ends its use. For a time at which drivers, and intel-iommu itself, have
+ * not seen their devices yet.
+ */
+struct device *vtd_find_device(struct takeover_unit *unit, u16 rid);
+void vtd_put_device(struct device *dev);
+
+/*
  * Puts a descriptor of two words in the unit's invalidation queue (6.5.2).
  * Returns 0 when the hardware has completed it, or a negative errno.
  */
@@ -86,10 +94,30 @@ void vtd_free_table(void *table);
 int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size);
 
 /*
+ * Where a table of the old kernel can be fetched ahead of its reading; NULL if
+ * it cannot. It must not be read there: there may be poison.
+ */
+const void *vtd_oldmem_ahead(phys_addr_t table);
+
+/*
  * The judgement on an address when no map of the old RAM is known: false for
  * whatever this kernel knows to be something else.
  */
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
+
+/*
+ * Tells who watches. DROP: requester id, first word of its entry, and why (a
+ * negative errno, or 0 for what cannot be adopted). CUT: level of a table (0: of
+ * PASIDs), its word and what it is now. RELEASE: requester id.
+ */
+enum vtd_trace_event {
+	VTD_TRACE_DROP,
+	VTD_TRACE_CUT,
+	VTD_TRACE_RELEASE,
+};
+
+void vtd_trace(struct takeover_unit *unit, enum vtd_trace_event event,
+	       unsigned int what, u64 before, u64 now);
 
 /*
  * Calls @fn for each requester id under which @dev may appear on the bus,

@@ -42,17 +42,24 @@
 /* 11.4.2, 11.4.3: capabilities */
 #define VTD_CAP_ND		GENMASK_ULL(2, 0)
 #define VTD_CAP_SAGAW		GENMASK_ULL(12, 8)
+#define VTD_CAP_MGAW		GENMASK_ULL(21, 16)	/* less one */
+#define VTD_CAP_ZLR		BIT_ULL(22)	/* of write-only pages */
 #define VTD_CAP_FRO		GENMASK_ULL(33, 24)	/* fault records, in 16 bytes */
+#define VTD_CAP_SSLPS_2M	BIT_ULL(34)
+#define VTD_CAP_SSLPS_1G	BIT_ULL(35)
 #define VTD_CAP_NFR		GENMASK_ULL(47, 40)	/* their number, less one */
+#define VTD_CAP_FS1GP		BIT_ULL(56)
 #define VTD_CAP_PI		BIT_ULL(59)
 #define VTD_CAP_ESRTPS		BIT_ULL(63)
 #define VTD_ECAP_DT		BIT_ULL(2)
 #define VTD_ECAP_PT		BIT_ULL(6)
 #define VTD_ECAP_PRS		BIT_ULL(29)
+#define VTD_ECAP_SRS		BIT_ULL(31)
 #define VTD_ECAP_PASID		BIT_ULL(40)
 #define VTD_ECAP_PDS		BIT_ULL(42)
 #define VTD_ECAP_SMTS		BIT_ULL(43)
 #define VTD_ECAP_SSTS		BIT_ULL(46)
+#define VTD_ECAP_FSTS		BIT_ULL(47)
 #define VTD_ECAP_RPS		BIT_ULL(49)
 
 /* 11.4.4: commands; a one-shot bit has to be written as 0 to be left alone */
@@ -120,6 +127,7 @@ enum vtd_tt {
 #define VTD_SM_CTX_PRE		BIT_ULL(4)
 #define VTD_SM_CTX_RESERVED_0	GENMASK_ULL(8, 5)
 #define VTD_SM_CTX_PDTS		GENMASK_ULL(11, 9)
+#define VTD_PDTS_OF_PAGE	2	/* a directory has 2^(PDTS + 7) entries */
 #define VTD_SM_CTX_PASIDDIRPTR	GENMASK_ULL(63, 12)
 #define VTD_SM_CTX_RID_PASID	GENMASK_ULL(19, 0)	/* word 1 */
 #define VTD_SM_CTX_RESERVED_1	GENMASK_ULL(63, 21)
@@ -133,15 +141,34 @@ enum vtd_tt {
 #define VTD_PTE_PGTT		GENMASK_ULL(8, 6)
 #define VTD_PTE_SSPTPTR		GENMASK_ULL(63, 12)
 #define VTD_PTE_DID		GENMASK_ULL(15, 0)	/* word 1 */
+#define VTD_PTE_SRE		BIT_ULL(0)		/* word 2 */
+#define VTD_PTE_FSPM		GENMASK_ULL(3, 2)
+#define VTD_PTE_FSPTPTR		GENMASK_ULL(63, 12)
+#define VTD_FSPM_4_LEVELS	0
+#define VTD_FSPM_5_LEVELS	1
+#define VTD_PGTT_FIRST_STAGE	1
 #define VTD_PGTT_SECOND_STAGE	2
 #define VTD_PGTT_NESTED		3
+#define VTD_PGTT_PASS_THROUGH	4
+
+/* 9.7: first-stage paging entry; only its PAT bit depends on the level */
+#define VTD_FS_PRESENT		BIT_ULL(0)
+#define VTD_FS_WRITE		BIT_ULL(1)
+#define VTD_FS_USER		BIT_ULL(2)
+#define VTD_FS_PAT_4K		BIT_ULL(7)
+#define VTD_FS_PAT_LARGE	BIT_ULL(12)
 
 /* 9.8: second-stage paging entry, non-leaf and 4 KiB leaf alike */
 #define VTD_SS_READ		BIT_ULL(0)
 #define VTD_SS_WRITE		BIT_ULL(1)
+#define VTD_SS_EXECUTE		BIT_ULL(2)
 #define VTD_SS_ADDR		GENMASK_ULL(51, 12)
 #define VTD_SS_PAGE_BITS	12
 #define VTD_SS_LEVEL_BITS	9
+
+/* Of both stages: it is a page, on level 2 or 3 (2 MiB, 1 GiB). */
+#define VTD_PAGE_LARGE		BIT_ULL(7)
+#define VTD_LARGE_LEVELS	3
 
 /* 11.4, FSTS_REG: fault status; errors are cleared by writing 1 */
 #define VTD_FSTS_PPF		BIT(1)

@@ -26,6 +26,7 @@
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
+#include <asm/e820/api.h>
 #include <asm/early_ioremap.h>
 #include <asm/iommu.h>
 #include <asm/irq_vectors.h>
@@ -39,9 +40,13 @@
 #include "kunit.h"
 #include "takeover.h"
 #include "unit.h"
+#include "watch.h"
 
 /* Between the fault that was one too many and what is done about it. */
 #define QUIET_DELAY	msecs_to_jiffies(100)
+
+/* Part of this kernel's memory that the guard of a unit may take. */
+#define GUARD_PART	32
 
 struct glue_unit {
 	struct takeover_unit	core;
@@ -49,8 +54,7 @@ struct glue_unit {
 	struct delayed_work	quiet;
 };
 
-static enum takeover_mode takeover_mode __ro_after_init = TAKEOVER_ADOPT;
-static bool takeover_resets __ro_after_init;
+static struct takeover_options takeover_options __ro_after_init;
 static struct takeover_policy takeover_policy __ro_after_init;
 
 static struct intel_iommu *to_iommu(struct takeover_unit *unit)
@@ -60,8 +64,8 @@ static struct intel_iommu *to_iommu(struct takeover_unit *unit)
 
 static int __init takeover_setup(char *arg)
 {
-	if (takeover_parse_mode(arg, &takeover_mode, &takeover_resets))
-		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are, with ,reset or without\n",
+	if (takeover_parse_options(arg, &takeover_options))
+		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are, and behind them ,reset ,noguard ,quarantine=scratch ,quarantine=block\n",
 			arg);
 	return 1;
 }
@@ -160,7 +164,8 @@ static void submit(struct intel_iommu *iommu, u64 qw0, u64 qw1)
 /*
  * Not the driver's functions: it knows no command for all PASIDs, and looks
  * some of this up only when it attaches the device. One command at a time
- * fits into every device's queue. A device that needs to be told twice is.
+ * fits into every device's queue. A device that needs to be told twice is, and
+ * so is one that the driver has not looked at yet.
  */
 void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 		    bool pasids)
@@ -180,7 +185,7 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 		qw1 = everything | QI_DEV_IOTLB_SIZE;
 	}
 	submit(iommu, qw0, qw1);
-	if (info->dtlb_extra_inval)
+	if (!info || info->dtlb_extra_inval)
 		submit(iommu, qw0, qw1);
 }
 
@@ -254,6 +259,28 @@ unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off)
 			on |= of->what;
 	}
 	return on;
+}
+
+struct device *vtd_find_device(struct takeover_unit *unit, u16 rid)
+{
+	struct intel_iommu *iommu = to_iommu(unit);
+	struct dmar_drhd_unit *drhd;
+	struct pci_dev *pdev;
+
+	pdev = pci_get_domain_bus_and_slot(iommu->segment, VTD_RID_BUS(rid),
+					   rid & 0xff);
+	if (!pdev)
+		return NULL;
+	drhd = dmar_find_matched_drhd_unit(pdev);
+	if (drhd && drhd->iommu == iommu)
+		return &pdev->dev;
+	pci_dev_put(pdev);
+	return NULL;
+}
+
+void vtd_put_device(struct device *dev)
+{
+	pci_dev_put(to_pci_dev(dev));
 }
 
 /* Without a queue the driver invalidates by registers, which cannot answer. */
@@ -363,27 +390,122 @@ void vtd_free_table(void *table)
 }
 #endif
 
-/* Detection runs before there is a vmalloc space for memremap(). */
-int __ref vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
+/*
+ * Old memory is not in this kernel's map of memory, and mapping a page takes
+ * longer than reading it: so large windows are mapped, which share a large page
+ * of the processor's each, and stay until the takeover has read what it wants.
+ * There is one place for each window; another one with the same takes it.
+ *
+ * Only the driver's initialisation and resume get here, one after the other.
+ */
+struct window {
+	struct takeover_span	span;
+	void			*at;	/* NULL: nothing is mapped */
+};
+
+#define WINDOWS		512
+
+static struct window windows[WINDOWS];
+static unsigned int nr_windows;
+
+static struct window *window_of(phys_addr_t addr)
 {
-	bool early = !slab_is_available();
-	unsigned long left;
-	void *window;
+	return &windows[addr / TAKEOVER_WINDOW_SIZE % WINDOWS];
+}
 
-	if (early)
-		window = early_memremap(src, size);
-	else
-		window = memremap(src, size, MEMREMAP_WB);
-	if (!window)
+/* Where old memory is mapped already; NULL: it is not. */
+static const void *in_window(phys_addr_t addr, size_t size)
+{
+	const struct window *window = window_of(addr);
+
+	if (!window->at || addr < window->span.first ||
+	    addr > window->span.last || window->span.last - addr < size - 1)
+		return NULL;
+	return window->at + (addr - window->span.first);
+}
+
+static void close_window(struct window *window)
+{
+	if (window->at)
+		memunmap(window->at);
+	window->at = NULL;
+}
+
+static void close_windows(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < WINDOWS; i++)
+		close_window(&windows[i]);
+	if (nr_windows)
+		pr_debug("%u windows on old memory\n", nr_windows);
+	nr_windows = 0;
+}
+
+/* Return: as above; NULL if it has to be mapped alone. */
+static const void *open_window(phys_addr_t addr, size_t size)
+{
+	struct window *window = window_of(addr);
+	struct takeover_span span;
+
+	if (!takeover_oldmem_window(addr, size, &span))
+		return NULL;
+	close_window(window);
+	window->at = memremap(span.first, span.last - span.first + 1,
+			      MEMREMAP_WB);
+	window->span = span;
+	nr_windows++;
+	return in_window(addr, size);
+}
+
+/* Return: 0, or -EIO if there is poison. */
+static int copy_oldmem(void *dst, const void *src, size_t size)
+{
+	return copy_mc_to_kernel(dst, src, size) ? -EIO : 0;
+}
+
+/* Detection runs before there is a vmalloc space for memremap(). */
+static int __ref read_early(void *dst, phys_addr_t src, size_t size)
+{
+	void *page = early_memremap(src, size);
+	int ret;
+
+	if (!page)
 		return -ENOMEM;
+	ret = copy_oldmem(dst, page, size);
+	early_memunmap(page, size);
+	return ret;
+}
 
-	left = copy_mc_to_kernel(dst, window, size);
+static int read_alone(void *dst, phys_addr_t src, size_t size)
+{
+	void *page = memremap(src, size, MEMREMAP_WB);
+	int ret;
 
-	if (early)
-		early_memunmap(window, size);
-	else
-		memunmap(window);
-	return left ? -EIO : 0;
+	if (!page)
+		return -ENOMEM;
+	ret = copy_oldmem(dst, page, size);
+	memunmap(page);
+	return ret;
+}
+
+int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
+{
+	const void *from;
+
+	if (!slab_is_available())
+		return read_early(dst, src, size);
+	from = in_window(src, size);
+	if (!from)
+		from = open_window(src, size);
+	if (!from)
+		return read_alone(dst, src, size);
+	return copy_oldmem(dst, from, size);
+}
+
+const void *vtd_oldmem_ahead(phys_addr_t table)
+{
+	return in_window(table, VTD_TABLE_SIZE);
 }
 
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size)
@@ -517,6 +639,29 @@ static void __init switch_driver_on(void)
 }
 #endif
 
+/*
+ * What this kernel's memory map calls its own. The crashed kernel's RAM is not
+ * in it; nor is what was kept for the dump, which takeover_oldmem_learn() adds.
+ */
+static void __init learn_shield(void)
+{
+	unsigned int i;
+
+	takeover_forbid_nothing();
+	for (i = 0; i < e820_table->nr_entries; i++) {
+		const struct e820_entry *entry = &e820_table->entries[i];
+		bool ours = entry->type == E820_TYPE_RAM;
+
+#if TAKEOVER_KERNEL < 70000
+		ours |= entry->type == E820_TYPE_RESERVED_KERN;
+#endif
+		if (ours)
+			takeover_forbid(entry->addr, entry->addr + entry->size);
+	}
+	/* Firmware's, and the first thing that a stray write gets to. */
+	takeover_forbid(0, PAGE_SIZE);
+}
+
 /**
  * intel_takeover_detect - look at a unit before any decision is made
  * @regs: its registers, mapped early
@@ -538,7 +683,7 @@ void __init intel_takeover_detect(void __iomem *regs)
 			    readq(regs + DMAR_ECAP_REG),
 			    readl(regs + DMAR_GSTS_REG),
 			    readq(regs + DMAR_RTADDR_REG));
-	if (policy.found && takeover_mode == TAKEOVER_OFF) {
+	if (policy.found && takeover_options.mode == TAKEOVER_OFF) {
 		pr_warn_once("intel_iommu_takeover=off: translation of the crashed kernel will be switched off\n");
 		policy.found = false;
 	}
@@ -546,14 +691,18 @@ void __init intel_takeover_detect(void __iomem *regs)
 		return;
 
 	if (!takeover_policy.found && !takeover_policy.remaps) {
+		learn_shield();
 		ret = takeover_oldmem_learn(elfcorehdr_addr);
 		if (ret)
 			pr_warn("no map of the old RAM in the ELF core header at %#llx (%d)\n",
 				elfcorehdr_addr, ret);
 	}
-	if (policy.found && !takeover_policy.found)
+	if (policy.found && !takeover_policy.found) {
 		pr_info("mode %s: the crashed kernel left translation on\n",
-			takeover_mode == TAKEOVER_BLOCK ? "block" : "adopt");
+			takeover_options.mode == TAKEOVER_BLOCK ? "block" : "adopt");
+		if (!takeover_options.noguard)
+			takeover_tell_forbidden();
+	}
 	takeover_policy = policy;
 	if (!policy.found)
 		return;
@@ -580,6 +729,8 @@ static void free_unit(struct glue_unit *unit)
 {
 	unsigned int i;
 
+	for (i = 0; i < TAKEOVER_COPY_PAGES && unit->core.copies[i]; i++)
+		vtd_free_table(unit->core.copies[i]);
 	for (i = 0; i < TAKEOVER_TAG_PAGES && unit->core.tags[i]; i++)
 		vtd_free_table(unit->core.tags[i]);
 	bitmap_free(unit->core.shared);
@@ -642,9 +793,30 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 	unit->core.cap = iommu->cap;
 	unit->core.ecap = iommu->ecap;
 	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
+	unit->core.unguarded = takeover_options.noguard;
+	unit->core.quarantine = takeover_options.quarantine;
+	unit->core.address_bits = boot_cpu_data.x86_phys_bits;
+	unit->core.guard_budget = takeover_forbidden_pages() / GUARD_PART;
 	takeover_snapshot(&unit->core);
 	iommu->takeover = &unit->core;
 	return 0;
+}
+
+/**
+ * takeover_visit_units - look at each unit that was probed
+ * @fn: function to call
+ * @data: what to give it
+ */
+void takeover_visit_units(takeover_unit_fn fn, void *data)
+{
+	struct dmar_drhd_unit *drhd;
+	struct intel_iommu *iommu;
+
+	down_read(&dmar_global_lock);
+	for_each_iommu(iommu, drhd)
+		if (iommu && iommu->takeover)
+			fn(iommu->takeover, data);
+	up_read(&dmar_global_lock);
 }
 
 /**
@@ -685,7 +857,8 @@ void intel_takeover_adopt(struct intel_iommu *iommu)
 
 	iommu->takeover->scalable = sm_supported(iommu);
 	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry,
-		       takeover_mode);
+		       takeover_options.mode);
+	close_windows();
 }
 
 /**
@@ -700,6 +873,7 @@ bool intel_takeover_install(struct intel_iommu *iommu)
 		return false;
 
 	takeover_install(iommu->takeover);
+	takeover_trace_adopted(iommu->takeover);
 	return true;
 }
 
@@ -719,6 +893,7 @@ bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa)
 		return false;
 
 	takeover_switch_pages(iommu->takeover, pqa);
+	close_windows();
 	return true;
 }
 
@@ -756,10 +931,14 @@ bool intel_takeover_keeps_on(void)
  */
 int __ref intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim)
 {
+	int ret;
+
 	if (!iommu->takeover || system_state >= SYSTEM_FREEING_INITMEM)
 		return -ENODEV;
-	return takeover_adopt_irtes(iommu->takeover,
-				    (u64 *)iommu->ir_table->base, eim);
+	ret = takeover_adopt_irtes(iommu->takeover,
+				   (u64 *)iommu->ir_table->base, eim);
+	close_windows();
+	return ret;
 }
 #endif
 
@@ -771,7 +950,7 @@ int __ref intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim)
  */
 bool __init intel_takeover_keeps_remapping(void)
 {
-	if (!takeover_policy.remaps || takeover_mode == TAKEOVER_OFF)
+	if (!takeover_policy.remaps || takeover_options.mode == TAKEOVER_OFF)
 		return false;
 	pr_warn("interrupts are remapped although the command line says otherwise: the crashed kernel left remapping on, which blocks all others. intel_iommu_takeover=off leaves them blocked\n");
 	return true;
@@ -1208,7 +1387,7 @@ static int takeover_bus_event(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 
 	quiet_sharing_devices(dev);
-	if (takeover_resets)
+	if (takeover_options.reset)
 		reset_held_device(to_pci_dev(dev));
 	return NOTIFY_DONE;
 }
@@ -1333,6 +1512,8 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 
 	unit->iommu = iommu;
 	unit->core.name = "test";
+	/* Its old RAM is this kernel's memory. */
+	unit->core.unguarded = true;
 	unit->core.cap = iommu->cap;
 	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
 	unit->core.root = vtd_alloc_table(&unit->core, GFP_KERNEL);

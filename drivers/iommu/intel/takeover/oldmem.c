@@ -31,6 +31,9 @@
  */
 #define OLDMEM_RANGES	512
 
+/* Of the ELF core header, with room for processors and ranges to come. */
+#define HEADER_PAGES	64
+
 struct oldmem_range {
 	u64	start;
 	u64	end;	/* exclusive */
@@ -66,13 +69,46 @@ static int __init oldmem_add(u64 start, u64 size)
 	return 0;
 }
 
+/*
+ * kexec says where the header begins. Behind it is what its size was rounded up
+ * by, to where memory begins that this kernel knows to be its own.
+ */
+static void __init forbid_header(u64 start, u64 end)
+{
+	struct takeover_span span;
+	unsigned int i;
+	u64 at;
+
+	takeover_forbid(start, end);
+	at = (end + VTD_TABLE_SIZE - 1) & ~(u64)(VTD_TABLE_SIZE - 1);
+	for (i = 0; i < HEADER_PAGES; i++, at += VTD_TABLE_SIZE) {
+		if (takeover_oldmem_plausible(at, VTD_TABLE_SIZE))
+			return;
+		if (!takeover_forbidden(at, VTD_TABLE_SIZE, &span))
+			continue;
+		takeover_forbid(end, at);
+		return;
+	}
+}
+
+/*
+ * Nobody calls this kernel's what was kept for the dump: the header itself, and
+ * what of the old RAM was moved because this kernel needs its place.
+ */
+static void __init forbid_moved(const struct elf64_phdr *phdr)
+{
+	if (phdr->p_offset != phdr->p_paddr)
+		takeover_forbid(phdr->p_offset, phdr->p_offset + phdr->p_filesz);
+}
+
 /**
  * takeover_oldmem_learn - read the map of the old kernel's RAM
  * @elfcorehdr: physical address of the ELF core header
  *
  * Replaces what was known before. A header that cannot be understood leaves
  * no map, and takeover_oldmem_plausible() falls back to what this kernel
- * knows of the address space. A single bad program header is passed over.
+ * knows of the address space. A single bad program header is passed over. The
+ * header, and what it says was moved, joins the forbidden memory.
  *
  * Return: 0, -EIO if the header cannot be read, -EINVAL if it is none.
  */
@@ -102,7 +138,11 @@ int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
 			continue;
 		if (oldmem_add(phdr.p_paddr, phdr.p_memsz))
 			skipped++;
+		else
+			forbid_moved(&phdr);
 	}
+	if (nr_oldmem)
+		forbid_header(elfcorehdr, at);
 	if (skipped)
 		pr_warn("%u memory ranges of the ELF core header passed over\n",
 			skipped);
@@ -155,4 +195,31 @@ bool takeover_oldmem_plausible(phys_addr_t addr, size_t size)
 	struct takeover_span span;
 
 	return takeover_oldmem_span(addr, size, &span);
+}
+
+/**
+ * takeover_oldmem_window - what to map at once to read there, and around there
+ * @addr: physical address
+ * @size: bytes that are to be read there
+ * @window: where to put the first and the last byte; undefined if there is none
+ *
+ * A window lies in one range of the old RAM, holds nothing that this kernel
+ * owns, and is at most TAKEOVER_WINDOW_SIZE large and aligned to that, so that
+ * there is one for each number of addresses.
+ *
+ * Return: false if @addr is better mapped alone.
+ */
+bool takeover_oldmem_window(phys_addr_t addr, size_t size,
+			    struct takeover_span *window)
+{
+	u64 first = addr & ~(TAKEOVER_WINDOW_SIZE - 1);
+	u64 last = first + TAKEOVER_WINDOW_SIZE - 1;
+	struct takeover_span free;
+
+	if (!nr_oldmem || !takeover_oldmem_span(addr, 1, window) ||
+	    takeover_forbidden(addr, size, &free))
+		return false;
+	window->first = max(max(window->first, free.first), first);
+	window->last = min(min(window->last, free.last), last);
+	return window->last - addr >= size - 1;
 }

@@ -32,11 +32,9 @@
 #define DEVICE_TAGS_MAX		1024
 
 /* Pages of a unit's copies: they are the crash kernel's memory. */
-#define COPIES_MAX		1024
+#define COPIES_MAX	(TAKEOVER_COPY_PAGES * VTD_TABLE_WORDS)
 
-/* 9.4: a directory has 2^(PDTS + 7) entries. */
 #define PDES_PER_PAGE		(VTD_TABLE_SIZE / sizeof(u64))
-#define PDTS_OF_PAGE		2
 
 /* A directory may be less than a page. */
 static bool too_many(struct takeover_unit *unit, size_t size)
@@ -45,9 +43,15 @@ static bool too_many(struct takeover_unit *unit, size_t size)
 	return unit->nr_pasid_pages > PASID_PAGES_MAX;
 }
 
-/* 9.4: without ECAP.RPS the field is reserved, and the PASID is 0. */
-static unsigned int rid_pasid(const struct takeover_unit *unit,
-			      const u64 *entry)
+/**
+ * takeover_rid_pasid - the PASID of requests that have none
+ * @unit: unit in scalable mode
+ * @entry: context entry
+ *
+ * 9.4: without ECAP.RPS the field is reserved, and the PASID is 0.
+ */
+unsigned int takeover_rid_pasid(const struct takeover_unit *unit,
+				const u64 *entry)
 {
 	if (!(unit->ecap & VTD_ECAP_RPS))
 		return 0;
@@ -96,7 +100,7 @@ static int reserve_ids(struct takeover_unit *unit, u16 rid, phys_addr_t addr,
 static int reserve_rid_pasid(struct takeover_unit *unit, u16 rid,
 			     const u64 *entry)
 {
-	unsigned int pasid = rid_pasid(unit, entry);
+	unsigned int pasid = takeover_rid_pasid(unit, entry);
 	size_t at = pasid / VTD_PASIDS_PER_TABLE * sizeof(u64);
 	u64 pde;
 	int ret;
@@ -172,21 +176,55 @@ int takeover_reserve_pasids(struct takeover_unit *unit, u16 rid,
 	return ret;
 }
 
+static u64 *copy_at(const struct takeover_unit *unit, unsigned int i)
+{
+	return &unit->copies[i / VTD_TABLE_WORDS][i % VTD_TABLE_WORDS];
+}
+
 static u64 *alloc_copy(struct takeover_unit *unit)
 {
-	u64 *table;
+	u64 *table, **page;
 
 	if (unit->nr_copies == COPIES_MAX)
 		return NULL;
+	page = &unit->copies[unit->nr_copies / VTD_TABLE_WORDS];
+	if (!*page)
+		*page = vtd_alloc_table(unit, GFP_KERNEL);
+	if (!*page)
+		return NULL;
 	table = vtd_alloc_table(unit, GFP_KERNEL);
-	unit->nr_copies += !!table;
+	if (table)
+		*copy_at(unit, unit->nr_copies++) = virt_to_phys(table);
 	return table;
 }
 
+/* Mostly it is one of the last. */
 static void free_copy(struct takeover_unit *unit, u64 *table)
 {
-	unit->nr_copies--;
+	u64 last = *copy_at(unit, --unit->nr_copies), addr = virt_to_phys(table);
+	unsigned int i;
+
+	for (i = unit->nr_copies; i && last != addr; )
+		if (*copy_at(unit, --i) == addr) {
+			*copy_at(unit, i) = last;
+			break;
+		}
 	vtd_free_table(table);
+}
+
+/**
+ * takeover_is_copy - is this a copy of a PASID table or directory?
+ * @unit: unit
+ * @addr: physical address, as an old entry or one of ours has it
+ */
+bool takeover_is_copy(const struct takeover_unit *unit, u64 addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < unit->nr_copies; i++)
+		if (*copy_at(unit, i) == addr)
+			return true;
+	return false;
 }
 
 /*
@@ -268,7 +306,7 @@ static int retag_tables(struct takeover_unit *unit, u16 rid, const u64 *entry,
 	int ret;
 
 	if (!(entry[0] & VTD_SM_CTX_PASIDE)) {
-		i = rid_pasid(unit, entry) / VTD_PASIDS_PER_TABLE;
+		i = takeover_rid_pasid(unit, entry) / VTD_PASIDS_PER_TABLE;
 		end = min(end, i + 1);
 	}
 	for (; i < end; i++) {
@@ -311,9 +349,9 @@ static int copy_directory(struct takeover_unit *unit, u16 rid, const u64 *entry,
 int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry)
 {
 	DECLARE_BITMAP(copied, PDES_PER_PAGE) = { };
+	unsigned int i, later = unit->nr_later;
 	u64 *directory = alloc_copy(unit);
 	u64 word = entry[0];
-	unsigned int i;
 	int ret;
 
 	if (!directory)
@@ -324,10 +362,11 @@ int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry)
 		word &= ~(VTD_SM_CTX_PASIDDIRPTR | VTD_SM_CTX_PDTS);
 		WRITE_ONCE(entry[0], word | virt_to_phys(directory) |
 				     FIELD_PREP(VTD_SM_CTX_PDTS,
-						PDTS_OF_PAGE));
+						VTD_PDTS_OF_PAGE));
 		return 0;
 	}
 
+	takeover_write_fewer(unit, later);
 	for_each_set_bit(i, copied, PDES_PER_PAGE)
 		free_copy(unit,
 			  phys_to_virt(directory[i] & VTD_PDE_SMPTBLPTR));

@@ -109,15 +109,17 @@ static __always_inline void clear_entry(struct takeover_unit *unit, u16 rid,
  * takeover_evict_rid - block a requester whose old mappings cannot be kept
  * @unit: unit that uses our root table
  * @rid: requester id with an adopted entry
+ * @error: why, for people
  *
  * What its device-TLB holds is of no use without a present entry (4.1), and is
  * invalidated when the device is released. Does not sleep; the caller keeps
  * others away from the unit's context tables.
  */
-void takeover_evict_rid(struct takeover_unit *unit, u16 rid)
+void takeover_evict_rid(struct takeover_unit *unit, u16 rid, int error)
 {
 	u64 *entry = hide_entry(unit, rid, VTD_CTX_FPD);
 
+	vtd_trace(unit, VTD_TRACE_DROP, rid, READ_ONCE(entry[0]), error);
 	clear_entry(unit, rid, entry, VTD_CTX_FPD);
 }
 
@@ -177,6 +179,7 @@ static int release_one(u16 rid, void *data)
 	else
 		return forget_stray(release->unit, release->dev, rid);
 
+	vtd_trace(release->unit, VTD_TRACE_RELEASE, rid, 0, 0);
 	release->count++;
 	return 0;
 }

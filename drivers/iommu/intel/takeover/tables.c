@@ -85,6 +85,32 @@ bool takeover_may_report(struct takeover_unit *unit)
 	return unit->nr_reports++ < TAKEOVER_REPORTS_MAX;
 }
 
+/**
+ * takeover_drop_entry - block a requester whose entry was adopted
+ * @unit: unit; hardware does not see its tables of ours yet
+ * @rid: requester id
+ * @entry: our context entry of it
+ * @why: for people
+ * @error: for people
+ */
+void takeover_drop_entry(struct takeover_unit *unit, u16 rid, u64 *entry,
+			 const char *why, int error)
+{
+	unsigned int i;
+
+	vtd_trace(unit, VTD_TRACE_DROP, rid, entry[0], error);
+	WRITE_ONCE(entry[0], VTD_CTX_FPD);
+	for (i = 1; i < takeover_entry_words(unit); i++)
+		WRITE_ONCE(entry[i], 0);
+	clear_bit(rid, unit->adopted);
+	unit->nr_adopted--;
+	unit->nr_dropped++;
+	if (takeover_may_report(unit))
+		pr_warn("%s: %02x:%02x.%x: entry dropped: %s (%d)\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), why, error);
+}
+
 /*
  * Where an entry leads: the table behind it may be read by the unit. @span is
  * where else entries of its kind may lead.
@@ -285,6 +311,7 @@ static __always_inline void adopt_entry(struct takeover_unit *unit, u64 *to,
 		return;
 	}
 	if (!adopt) {
+		vtd_trace(unit, VTD_TRACE_DROP, rid, from[0], 0);
 		WRITE_ONCE(to[0], VTD_CTX_FPD);
 		unit->nr_dropped++;
 		return;

@@ -13,11 +13,14 @@
  * One id belongs to the driver. Linux tags pass-through entries with it and, in
  * scalable mode, first-stage entries too (6.2.3.1), whichever kernel it is. An
  * old entry that uses it for a second-stage table gets another id, in a copy.
+ * Not before hardware uses our tables and has forgotten all others: the IOTLB may
+ * hold pages under any id, of entries too that the tables do not have any more.
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
@@ -29,6 +32,21 @@
 
 #define TAGS_PER_PAGE	(VTD_TABLE_SIZE / sizeof(struct takeover_tag))
 #define TAGS_MAX	(TAKEOVER_TAG_PAGES * TAGS_PER_PAGE)
+
+/* Words of entries that wait for their ids: a page of them, and the next page. */
+#define LATER_WORDS	((VTD_TABLE_SIZE - 2 * sizeof(u64)) / \
+			 sizeof(struct later_word))
+
+struct later_word {
+	u64	*word;
+	u64	value;
+};
+
+struct later_page {
+	u64			next;
+	u64			used;
+	struct later_word	words[LATER_WORDS];
+};
 
 /* A process's table is the same for many PASIDs of a device. */
 #define LOOK_BACK	64u
@@ -113,6 +131,78 @@ int takeover_new_did(struct takeover_unit *unit, u16 rid)
 	return did;
 }
 
+/**
+ * takeover_write_later - change a word that tags what the caches hold
+ * @unit: unit; hardware does not see its tables of ours yet
+ * @word: word of a table of ours
+ * @value: what it is to be when nothing is cached
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int takeover_write_later(struct takeover_unit *unit, u64 *word, u64 value)
+{
+	struct later_page *page = (struct later_page *)unit->later;
+
+	static_assert(sizeof(*page) <= VTD_TABLE_SIZE);
+
+	if (!page || page->used == LATER_WORDS) {
+		page = vtd_alloc_table(unit, GFP_KERNEL);
+		if (!page)
+			return -ENOMEM;
+		page->next = (u64)unit->later;
+		unit->later = (u64 *)page;
+	}
+	page->words[page->used++] = (struct later_word){ word, value };
+	unit->nr_later++;
+	return 0;
+}
+
+/**
+ * takeover_write_fewer - take back the last changes that had to wait
+ * @unit: unit; hardware does not see its tables of ours yet
+ * @number: of changes that there were, and are to stay
+ */
+void takeover_write_fewer(struct takeover_unit *unit, unsigned int number)
+{
+	struct later_page *page;
+
+	for (; unit->nr_later > number; unit->nr_later--) {
+		page = (struct later_page *)unit->later;
+		if (--page->used)
+			continue;
+		unit->later = (u64 *)page->next;
+		vtd_free_table(page);
+	}
+}
+
+/**
+ * takeover_write_now - make the changes that had to wait
+ * @unit: unit that uses our root table, nothing of old in its caches
+ *
+ * One word of an entry is one store, and the page table behind it stays: hardware
+ * finds the old id or the new one, and either is right.
+ */
+void takeover_write_now(struct takeover_unit *unit)
+{
+	struct later_page *page = (struct later_page *)unit->later, *next;
+	u64 i;
+
+	if (!page)
+		return;
+	for (; page; page = next) {
+		for (i = 0; i < page->used; i++) {
+			WRITE_ONCE(*page->words[i].word, page->words[i].value);
+			vtd_flush_lines(page->words[i].word, sizeof(u64));
+		}
+		next = (struct later_page *)page->next;
+		vtd_free_table(page);
+	}
+	unit->later = NULL;
+	unit->nr_later = 0;
+	vtd_flush_write_buffer(unit);
+	takeover_forget_all(unit);
+}
+
 /*
  * Another id for the second-stage table at @table. A kernel that gives out the
  * id in question gives it to one domain: mostly it is the same table again.
@@ -147,8 +237,8 @@ static int retag_legacy(struct takeover_unit *unit, u16 rid, u64 *entry)
 	if (did < 0)
 		return did;
 	word &= ~VTD_CTX_DID;
-	WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_CTX_DID, did));
-	return 0;
+	return takeover_write_later(unit, entry + 1,
+				    word | FIELD_PREP(VTD_CTX_DID, did));
 }
 
 /**
@@ -157,14 +247,14 @@ static int retag_legacy(struct takeover_unit *unit, u16 rid, u64 *entry)
  * @rid: requester id that the entry is for
  * @entry: copy of the entry
  *
- * Return: 1 if it has another one now, 0 if it was good; -ENOSPC or the like if
+ * Return: 1 if it gets another one, 0 if it was good; -ENOSPC or the like if
  * there is none.
  */
 int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry)
 {
 	unsigned int type = FIELD_GET(VTD_PTE_PGTT, entry[0]);
 	u64 word = entry[1];
-	int did;
+	int ret, did;
 
 	if (!(entry[0] & VTD_CTX_PRESENT) ||
 	    FIELD_GET(VTD_PTE_DID, word) != TAKEOVER_DID_OF_DRIVER ||
@@ -175,25 +265,9 @@ int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry)
 	if (did < 0)
 		return did;
 	word &= ~VTD_PTE_DID;
-	WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_PTE_DID, did));
-	return 1;
-}
-
-/* In time: hardware does not see our tables yet. */
-static void drop(struct takeover_unit *unit, u16 rid, u64 *entry, int ret)
-{
-	unsigned int i;
-
-	WRITE_ONCE(entry[0], VTD_CTX_FPD);
-	for (i = 1; i < takeover_entry_words(unit); i++)
-		WRITE_ONCE(entry[i], 0);
-	clear_bit(rid, unit->adopted);
-	unit->nr_adopted--;
-	unit->nr_dropped++;
-	if (takeover_may_report(unit))
-		pr_warn("%s: %02x:%02x.%x: entry dropped: its domain id is the driver's, and it gets no other (%d)\n",
-			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
-			VTD_RID_FUNCTION(rid), ret);
+	ret = takeover_write_later(unit, entry + 1,
+				   word | FIELD_PREP(VTD_PTE_DID, did));
+	return ret ? ret : 1;
 }
 
 static void retag(struct takeover_unit *unit)
@@ -207,7 +281,9 @@ static void retag(struct takeover_unit *unit)
 		ret = unit->scalable ? takeover_retag_pasids(unit, rid, entry) :
 				       retag_legacy(unit, rid, entry);
 		if (ret)
-			drop(unit, rid, entry, ret);
+			takeover_drop_entry(unit, rid, entry,
+					    "its domain id is the driver's, and it gets no other",
+					    ret);
 		vtd_flush_lines(entry,
 				takeover_entry_words(unit) * sizeof(*entry));
 	}
@@ -319,7 +395,7 @@ static bool may_evict(const struct takeover_unit *unit, const struct use *use)
 
 static void evict(struct takeover_unit *unit, u16 rid)
 {
-	takeover_evict_rid(unit, rid);
+	takeover_evict_rid(unit, rid, -ENOSPC);
 	pr_warn("%s: %02x:%02x.%x: blocked, a new domain needs its domain id\n",
 		unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 		VTD_RID_FUNCTION(rid));

@@ -35,40 +35,52 @@ static bool is_word(const char *text, size_t length, const char *word)
 	return length == strlen(word) && !strncmp(text, word, length);
 }
 
+static bool parse_option(struct takeover_options *options, const char *text,
+			 size_t length)
+{
+	if (is_word(text, length, "reset"))
+		options->reset = true;
+	else if (is_word(text, length, "noguard"))
+		options->noguard = true;
+	else if (is_word(text, length, "quarantine=scratch"))
+		options->quarantine = TAKEOVER_SCRATCH;
+	else if (is_word(text, length, "quarantine=block"))
+		options->quarantine = TAKEOVER_CUT;
+	else
+		return false;
+	return true;
+}
+
 /**
- * takeover_parse_mode - read the value of intel_iommu_takeover=
+ * takeover_parse_options - read the value of intel_iommu_takeover=
  * @arg: the value, or NULL: a mode, and options after it, set apart by commas
- * @mode: where to put the mode
- * @reset: where to put whether devices are to be reset before their drivers
+ * @options: where to put what it says
  *
  * Return: 0, or -EINVAL, with nothing put anywhere, for a value that means
  * nothing.
  */
-int takeover_parse_mode(const char *arg, enum takeover_mode *mode, bool *reset)
+int takeover_parse_options(const char *arg, struct takeover_options *options)
 {
 	size_t length = arg ? strcspn(arg, ",") : 0;
-	enum takeover_mode found;
-	bool resets = false;
+	struct takeover_options found = { };
 
 	if (is_word(arg, length, "adopt"))
-		found = TAKEOVER_ADOPT;
+		found.mode = TAKEOVER_ADOPT;
 	else if (is_word(arg, length, "block"))
-		found = TAKEOVER_BLOCK;
+		found.mode = TAKEOVER_BLOCK;
 	else if (is_word(arg, length, "off"))
-		found = TAKEOVER_OFF;
+		found.mode = TAKEOVER_OFF;
 	else
 		return -EINVAL;
 
 	while (arg[length]) {
 		arg += length + 1;
 		length = strcspn(arg, ",");
-		if (!is_word(arg, length, "reset"))
+		if (!parse_option(&found, arg, length))
 			return -EINVAL;
-		resets = true;
 	}
 
-	*mode = found;
-	*reset = resets;
+	*options = found;
 	return 0;
 }
 
@@ -195,9 +207,11 @@ static int adopt(struct takeover_unit *unit)
 		return -EOPNOTSUPP;
 
 	ret = takeover_copy_tables(unit);
-	if (!ret)
-		takeover_settle_dids(unit);
-	return ret;
+	if (ret)
+		return ret;
+	takeover_settle_dids(unit);
+	takeover_guard(unit);
+	return 0;
 }
 
 /**
@@ -288,6 +302,13 @@ static void tell(const struct takeover_unit *unit)
 	if (unit->nr_flawed)
 		pr_warn("%s: %u of these entries will be faulted by the unit\n",
 			unit->name, unit->nr_flawed);
+	if (unit->unguarded)
+		pr_warn("%s: not guarded: its devices may reach this kernel's memory\n",
+			unit->name);
+	else
+		pr_info("%s: guarded %u tables, repaired %u entries, cut %u words, in %u pages\n",
+			unit->name, unit->nr_guarded, unit->nr_repaired,
+			unit->nr_cut, unit->nr_guard_pages);
 }
 
 /**
@@ -297,8 +318,9 @@ static void tell(const struct takeover_unit *unit)
  * 6.6: a new root table with translation enabled has to give the same results
  * as the old one until the caches are invalidated; copied entries do. What is
  * dropped differs on purpose: either answer is right until the invalidation.
- * Device-TLBs hold what both tables agree on, and blocked devices do not get
- * by with theirs: a translated request needs a present entry too (4.1).
+ * Device-TLBs hold what both tables agree on, or are emptied where the guard
+ * has cut something. Blocked devices do not get by with theirs: a translated
+ * request needs a present entry too (4.1).
  *
  * A unit that does not complete the command may take the root table later or
  * never. It goes on translating, through one table or the other, both stay
@@ -327,6 +349,8 @@ int takeover_install(struct takeover_unit *unit)
 		takeover_forget_all(unit);
 	unit->state = TAKEOVER_INSTALLED;
 	if (!again) {
+		takeover_write_now(unit);
+		takeover_guard_devices(unit);
 		takeover_admit_reserved(unit);
 		tell(unit);
 	}

@@ -9,6 +9,7 @@
 #define VTD_TAKEOVER_UNIT_H
 
 #include <linux/bitops.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "format.h"
@@ -20,6 +21,31 @@ enum takeover_mode {
 	TAKEOVER_ADOPT,
 	TAKEOVER_BLOCK,
 	TAKEOVER_OFF,
+};
+
+/**
+ * enum takeover_quarantine - what becomes of DMA to forbidden memory
+ * @TAKEOVER_SCRATCH:	writes get to a page that nobody reads, where hardware
+ *			allows that; what else there is faults
+ * @TAKEOVER_CUT:	all of it faults
+ */
+enum takeover_quarantine {
+	TAKEOVER_SCRATCH,
+	TAKEOVER_CUT,
+};
+
+/**
+ * struct takeover_options - what intel_iommu_takeover= says
+ * @mode:	what is done with the old tables
+ * @quarantine:	see above
+ * @reset:	devices are reset before their drivers start
+ * @noguard:	devices may reach this kernel's memory as long as they are held
+ */
+struct takeover_options {
+	enum takeover_mode		mode;
+	enum takeover_quarantine	quarantine;
+	bool				reset;
+	bool				noguard;
 };
 
 /* Requester ids of one PCI segment. */
@@ -36,6 +62,9 @@ enum takeover_mode {
 
 /* Pages of struct takeover_tag, of a unit. */
 #define TAKEOVER_TAG_PAGES	16
+
+/* Pages of addresses of copies of PASID tables, of a unit. */
+#define TAKEOVER_COPY_PAGES	2
 
 /* Requesters with reserved memory that are remembered, of a unit. */
 #define TAKEOVER_FIRMWARE_MAX	32
@@ -145,6 +174,16 @@ struct takeover_good {
  * @nr_flawed:	entries adopted that the unit will fault
  * @nr_pasid_pages: pages of PASID directories and tables that were read
  * @nr_copies:	pages of copies of them
+ * @copies:	their addresses, in pages
+ * @unguarded:	devices may reach this kernel's memory as long as they are held
+ * @address_bits: of physical addresses, as the processor has them
+ * @guard_budget: pages of this kernel's memory that the guard may take
+ * @quarantine:	what becomes of DMA to forbidden memory
+ * @nr_guarded:	page tables that the guard visited
+ * @nr_repaired: entries that lead to copies because of forbidden memory
+ * @nr_cut:	words of tables that led there, or nowhere
+ * @nr_guard_pages: pages that the guard keeps
+ * @nr_unanswered: devices that were asked to forget, and did not answer
  * @dids:	bitmap over domain ids: those that adopted entries use, or used
  *		when the driver last ran out of ids
  * @max_did:	the highest of them
@@ -152,6 +191,8 @@ struct takeover_good {
  * @shared:	and which by more than one requester
  * @tags:	in scalable mode, which requester uses which, in pages
  * @nr_tags:	their number
+ * @later:	words of tables of ours that change when nothing of old is cached
+ * @nr_later:	their number
  * @retagged_table: the last second-stage table that got another domain id
  * @retagged_did: which; 0: there is none yet
  * @firmware:	requester ids for which firmware reserves memory
@@ -191,12 +232,24 @@ struct takeover_unit {
 	unsigned int		nr_flawed;
 	unsigned int		nr_pasid_pages;
 	unsigned int		nr_copies;
+	u64			*copies[TAKEOVER_COPY_PAGES];
+	bool			unguarded;
+	unsigned int		address_bits;
+	unsigned int		guard_budget;
+	enum takeover_quarantine quarantine;
+	unsigned int		nr_guarded;
+	unsigned int		nr_repaired;
+	unsigned int		nr_cut;
+	unsigned int		nr_guard_pages;
+	unsigned int		nr_unanswered;
 	unsigned long		*dids;
 	unsigned int		max_did;
 	unsigned long		*live;
 	unsigned long		*shared;
 	struct takeover_tag	*tags[TAKEOVER_TAG_PAGES];
 	unsigned int		nr_tags;
+	u64			*later;
+	unsigned int		nr_later;
 	u64			retagged_table;
 	u16			retagged_did;
 	u16			firmware[TAKEOVER_FIRMWARE_MAX];
@@ -238,8 +291,18 @@ struct takeover_span {
 	u64	last;
 };
 
+/* Old memory is mapped so much at a time; a large page of the processor's. */
+#define TAKEOVER_WINDOW_SIZE	((u64)SZ_1G)
+
+/*
+ * Memory is looked at in blocks where most of it is to be told from what is
+ * forbidden: a terabyte of them has a byte for each in a page.
+ */
+#define TAKEOVER_BLOCK_SIZE	((u64)SZ_256M)
+#define TAKEOVER_BLOCKS		4096
+
 /* unit.c */
-int takeover_parse_mode(const char *arg, enum takeover_mode *mode, bool *reset);
+int takeover_parse_options(const char *arg, struct takeover_options *options);
 void takeover_judge_unit(struct takeover_policy *policy, u64 cap, u64 ecap,
 			 u32 gsts, u64 rtaddr);
 void takeover_snapshot(struct takeover_unit *unit);
@@ -255,11 +318,16 @@ bool takeover_may_report(struct takeover_unit *unit);
 unsigned int takeover_entry_words(const struct takeover_unit *unit);
 u64 *takeover_root_word(const struct takeover_unit *unit, u16 rid);
 u64 *takeover_context_entry(const struct takeover_unit *unit, u16 rid);
+void takeover_drop_entry(struct takeover_unit *unit, u16 rid, u64 *entry,
+			 const char *why, int error);
 
 /* pasid.c */
+unsigned int takeover_rid_pasid(const struct takeover_unit *unit,
+				const u64 *entry);
 int takeover_reserve_pasids(struct takeover_unit *unit, u16 rid,
 			    const u64 *entry);
 int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry);
+bool takeover_is_copy(const struct takeover_unit *unit, u64 addr);
 
 /* tags.c */
 /* For each entry. takeover_settle_dids() does the rest for all at once. */
@@ -273,6 +341,9 @@ static __always_inline void takeover_keep_did(struct takeover_unit *unit,
 
 int takeover_tag(struct takeover_unit *unit, u16 rid, unsigned int did);
 int takeover_new_did(struct takeover_unit *unit, u16 rid);
+int takeover_write_later(struct takeover_unit *unit, u64 *word, u64 value);
+void takeover_write_fewer(struct takeover_unit *unit, unsigned int number);
+void takeover_write_now(struct takeover_unit *unit);
 int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry);
 void takeover_settle_dids(struct takeover_unit *unit);
 bool takeover_spare_did(struct takeover_unit *unit);
@@ -296,7 +367,8 @@ void takeover_hear_again(struct takeover_unit *unit);
 /* device.c */
 void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 			    u16 rid, unsigned int on);
-bool takeover_gives_up_device(const struct takeover_unit *unit, u64 descriptor,
+int takeover_make_forget(struct takeover_unit *unit, u16 rid);
+bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts);
 
 /* prq.c */
@@ -305,15 +377,32 @@ void takeover_switch_pages(struct takeover_unit *unit, u64 pqa);
 /* release.c */
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev);
-void takeover_evict_rid(struct takeover_unit *unit, u16 rid);
+void takeover_evict_rid(struct takeover_unit *unit, u16 rid, int error);
 void takeover_forget_entry(struct takeover_unit *unit, u16 rid);
 unsigned int takeover_release_device(struct takeover_unit *unit,
 				     struct device *dev);
+
+/* shield.c */
+void takeover_forbid_nothing(void);
+void takeover_forbid(u64 start, u64 end);
+bool takeover_allow(u64 start, u64 end);
+bool takeover_forbidden(u64 start, u64 size, struct takeover_span *free);
+bool takeover_all_forbidden(u64 start, u64 size);
+void takeover_forbidden_blocks(u8 *blocks);
+u64 takeover_forbidden_pages(void);
+void takeover_tell_forbidden(void);
+
+/* guard.c */
+void takeover_guard(struct takeover_unit *unit);
+void takeover_guard_devices(struct takeover_unit *unit);
+phys_addr_t takeover_scratch_page(void);
 
 /* oldmem.c */
 int takeover_oldmem_learn(phys_addr_t elfcorehdr);
 bool takeover_oldmem_span(phys_addr_t addr, size_t size,
 			  struct takeover_span *span);
 bool takeover_oldmem_plausible(phys_addr_t addr, size_t size);
+bool takeover_oldmem_window(phys_addr_t addr, size_t size,
+			    struct takeover_span *window);
 
 #endif /* VTD_TAKEOVER_UNIT_H */

@@ -36,7 +36,11 @@ unsigned widest(const Capabilities& can) {
 
 } // namespace
 
+// The kernel before the last one is none that anybody dumps, or shields.
 void CrashKernel::learn() {
+    takeover_forbid_nothing();
+    for (const auto& [start, size] : world_.own())
+        takeover_forbid(start.value, start.value + size);
     [[maybe_unused]] const int ret = takeover_oldmem_learn(world_.core_header.value);
     world_.settle();
 }
@@ -59,6 +63,8 @@ int CrashKernel::install(std::size_t unit) {
     const int ret = takeover_install(&here.core);
     world_.settle();
     here.closed = !ret;
+    if (!ret)
+        world_.name_identity(here);
     world_.check();
     return ret;
 }
@@ -118,11 +124,7 @@ unsigned CrashKernel::interrupt(std::size_t index, Rid rid, u8 vector) {
 
 void CrashKernel::switch_pages(std::size_t index, unsigned order) {
     World::Unit& unit = *world_.units[index];
-    u64* const queue = world_.allocate();
-    for (std::size_t page = 1; page < std::size_t{1} << order; page++) {
-        [[maybe_unused]] const u64* const next = world_.allocate();
-        assert(next == queue + page * table_words);
-    }
+    u64* const queue = world_.allocate_in_a_row(std::size_t{1} << order);
     const u64 address = reinterpret_cast<u64>(queue);
     std::fill_n(queue, table_words << order, 0);
     world_.memory.flush({address}, page_size << order);

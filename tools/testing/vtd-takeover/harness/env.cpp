@@ -147,6 +147,13 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
     return function.on() & ~function.ours;
 }
 
+device* vtd_find_device(takeover_unit* core, u16 rid) {
+    World& here = World::current();
+    here.settle();
+    return here.find_device(here.unit(core), {rid});
+}
+void vtd_put_device(device*) {}
+
 int vtd_submit(takeover_unit* core, u64 low, u64 high) {
     World::Unit& unit = event(core, "descriptor {:#x} {:#x}", low, high);
     unit.pages.about_to_access();
@@ -206,11 +213,16 @@ int vtd_read_oldmem(void* to, phys_addr_t from, size_t size) {
     return 0;
 }
 
+// There is nothing to be won.
+const void* vtd_oldmem_ahead(phys_addr_t) { return nullptr; }
+
 bool vtd_may_be_old_ram(phys_addr_t at, size_t size) {
     World& here = World::current();
     return here.memory.owner({at & ~u64{7}}) == Owner::old_kernel &&
            here.memory.owner({(at + size - 1) & ~u64{7}}) == Owner::old_kernel;
 }
+
+void vtd_trace(takeover_unit*, vtd_trace_event, unsigned, u64, u64) {}
 
 int vtd_visit_rids(device* dev, vtd_rid_fn fn, void* data) {
     for (const Rid rid : dev->rids)

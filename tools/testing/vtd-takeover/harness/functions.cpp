@@ -35,6 +35,14 @@ std::size_t World::function_of(std::size_t device) const {
     return static_cast<std::size_t>(std::ranges::find_if(devices, same) - devices.begin());
 }
 
+::device* World::find_device(const Unit& unit, Rid rid) {
+    for (std::size_t at = 0; at < devices.size(); at++)
+        if (units[devices[at].unit].get() == &unit && devices[at].rids.front() == rid &&
+            !functions[at].gone)
+            return &devices[at];
+    return nullptr;
+}
+
 World::Function& World::function(const ::device& device) {
     return functions[function_of(static_cast<std::size_t>(&device - devices.data()))];
 }

@@ -38,6 +38,8 @@ Machine::Machine() {
     assert(current == nullptr);
     current = this;
     unit.name = "dmar0";
+    unit.address_bits = 42;
+    unit.unguarded = true; // page tables are the business of a few tests
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
     unit.dids = dids_.data();
@@ -55,6 +57,11 @@ Machine& Machine::of(takeover_unit* unit) {
 Page& Machine::old_page(Phys at) {
     assert(at.value % table_size == 0);
     return old_.try_emplace(at, VTD_TABLE_WORDS).first->second;
+}
+
+std::span<const u64> Machine::peek_old(Phys at) const {
+    const auto found = old_.find(at);
+    return found == old_.end() ? std::span<const u64>{} : found->second;
 }
 
 void Machine::add_old_ram(Phys start, u64 size) { ram_.emplace_back(start, size); }
@@ -95,6 +102,9 @@ void Machine::forget() {
     unit.scalable = before.scalable;
     unit.cap = before.cap;
     unit.ecap = before.ecap;
+    unit.unguarded = before.unguarded;
+    unit.guard_budget = before.guard_budget;
+    unit.address_bits = 42;
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
     unit.dids = dids_.data();
@@ -105,6 +115,7 @@ void Machine::forget() {
     reserved.clear();
     events.clear();
     log.clear();
+    traced.clear();
     tables_.clear();
     live_tables = 0;
     reads = 0;
@@ -305,7 +316,9 @@ void vtd_inv_iotlb_domain(takeover_unit* unit, u16 did) {
 void vtd_inv_iotlb_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvIotlbAll); }
 
 void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid, bool pasids) {
-    Machine::of(unit).note(pasids ? Op::InvDevtlbPasids : Op::InvDevtlb, 0, {}, {rid});
+    Machine& machine = Machine::of(unit);
+    machine.note(pasids ? Op::InvDevtlbPasids : Op::InvDevtlb, 0, {}, {rid});
+    unit->nr_unanswered += !machine.functions_answer;
 }
 
 unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
@@ -316,6 +329,13 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
     dev->on &= ~off;
     return dev->on;
 }
+
+device* vtd_find_device(takeover_unit* unit, u16 rid) {
+    auto& found = Machine::of(unit).functions;
+    const auto at = found.find({rid});
+    return at == found.end() ? nullptr : &at->second;
+}
+void vtd_put_device(device*) {}
 
 int vtd_submit(takeover_unit* unit, u64 low, u64 high) {
     Machine& machine = Machine::of(unit);
@@ -348,8 +368,18 @@ int vtd_read_oldmem(void* dst, phys_addr_t src, size_t size) {
     return vtd::current->read_old(dst, {src}, size);
 }
 
+// There is nothing to be won.
+const void* vtd_oldmem_ahead(phys_addr_t addr) {
+    const auto words = vtd::current->peek_old({addr});
+    return words.empty() ? nullptr : words.data();
+}
+
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size) {
     return vtd::current->old_ram({addr}, size);
+}
+
+void vtd_trace(takeover_unit* unit, vtd_trace_event event, unsigned what, u64 before, u64 now) {
+    Machine::of(unit).traced.push_back({event, what, before, now});
 }
 
 int vtd_visit_rids(device* dev, vtd_rid_fn fn, void* data) {

@@ -95,6 +95,14 @@ struct Event {
     u64 high{};         // of a descriptor
 };
 
+// One thing that it told of.
+struct Traced {
+    vtd_trace_event event;
+    unsigned what;
+    u64 before, now;
+    bool operator==(const Traced&) const = default;
+};
+
 using Page = std::vector<u64>;
 
 class Machine {
@@ -108,6 +116,7 @@ public:
 
     // Old memory: pages by address, and the header that says which are RAM.
     Page& old_page(Phys at);
+    std::span<const u64> peek_old(Phys at) const; // nothing if there is no such page
     void add_old_ram(Phys start, u64 size);
     void write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges);
 
@@ -138,11 +147,14 @@ public:
     std::set<Phys> poisoned;                   // pages that cannot be read
     std::set<Phys> unmappable;                 // nor can these, by software
     std::set<Did> reserved;
-    int no_did = 0;                 // what asking for an id returns; 0: an id
-    std::vector<Reserved> firmware; // ranges that firmware reserves for devices
+    int no_did = 0;                  // what asking for an id returns; 0: an id
+    std::vector<Reserved> firmware;  // ranges that firmware reserves for devices
+    std::map<Rid, device> functions; // that are there when the tables are adopted
+    bool functions_answer = true;    // they do when they are asked to forget
     std::set<unsigned int> reserved_irtes;
     std::vector<Event> events;
     std::vector<std::string> log;
+    std::vector<Traced> traced;
     const u64* watched = nullptr;
     std::size_t live_tables = 0; // allocated and not freed
     std::size_t reads = 0;       // of old memory

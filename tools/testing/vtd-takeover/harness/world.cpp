@@ -50,13 +50,12 @@ std::span<u64> crash_memory(unsigned n) {
     return words.at(n);
 }
 
-// The largest tables of interrupts, a unit's each.
-constexpr Hpa interrupt_memory{world::crash_memory.value + (u64{64} << 20)};
 constexpr u64 interrupt_bytes = irte::most * irte::words * sizeof(u64);
 constexpr std::size_t interrupt_units = 2;
+static_assert(interrupt_units * interrupt_bytes == world::interrupt_memory_size);
 
 std::span<u64> interrupt_words() {
-    static const auto words = words_at(interrupt_memory, interrupt_units * interrupt_bytes);
+    static const auto words = words_at(world::interrupt_memory, world::interrupt_memory_size);
     return words;
 }
 
@@ -135,6 +134,8 @@ void World::Unit::begin(bool scalable) {
     core.scalable = scalable;
     core.cap = hardware.capabilities().cap;
     core.ecap = hardware.capabilities().ecap;
+    core.guard_budget = 1000;
+    core.address_bits = hardware.capabilities().host_width;
     for (auto* bits : {&adopted, &confined, &dids, &live, &shared})
         std::ranges::fill(*bits, 0);
     core.adopted = adopted.data();
@@ -212,24 +213,60 @@ void World::own_memory(unsigned n) {
         free_pages_.push_back(&words[at - page_size / sizeof(u64)]);
 }
 
+std::array<std::pair<Hpa, u64>, 3> World::own() const {
+    return {{{world::crash_memory_of(crashes - 1), world::crash_memory_distance},
+             {world::interrupt_memory, world::interrupt_memory_size},
+             {core_header, page_size}}};
+}
+
+bool World::is_forbidden(Hpa where) const {
+    return memory.owner(where) == Owner::crash_kernel ||
+           std::ranges::any_of(own(), [=](const auto& range) {
+               return where.value - range.first.value < range.second;
+           });
+}
+
 World::~World() {
     the_world = nullptr;
     totals.steps += steps;
     totals.walks += walks;
 }
 
-// The one page of the core's own that hardware reads stays where it is in this process, and belongs
-// to the crash kernel that follows. The one before it had it elsewhere.
-void World::relocate(Unit& unit) {
+// The pages of the core's own that hardware reads stay where they are in this process, and belong
+// to the crash kernel that follows. The one before it had them elsewhere.
+void World::relocate() {
     const u64 shared = takeover_blocked_table() & root::ctp.mask();
+    std::map<u64, u64> moved;
+    const auto move = [&](u64 page) {
+        u64* const copy = allocate();
+        std::copy_n(reinterpret_cast<const u64*>(page), table_words, copy);
+        moved[page] = reinterpret_cast<u64>(copy);
+    };
+    move(shared);
+    for (unsigned level = 0; level < VTD_LARGE_LEVELS; level++)
+        move(takeover_scratch_page() + level * page_size);
     settle();
-    u64* const copy = allocate();
-    std::copy_n(reinterpret_cast<const u64*>(shared), table_words, copy);
-    for (std::size_t at = 0; at < table_words; at++)
-        if ((unit.core.root[at] & root::ctp.mask()) == shared)
-            unit.core.root[at] = reinterpret_cast<u64>(copy) | present.make(1);
+    for (const void* const page : pages_)
+        for (u64& word : std::span(static_cast<u64*>(const_cast<void*>(page)), table_words))
+            if (const auto found = moved.find(word & root::ctp.mask()); found != moved.end())
+                word = found->second | (word & ~root::ctp.mask());
     memory.flush({}, ~u64{0} >> 1);
     memory.drain();
+}
+
+// What our tables say of a request.
+std::optional<Translation> World::now(const Tracked& dma) const {
+    const Unit& unit = *units[devices[dma.device].unit];
+    const Outcome outcome = plain(unit, *unit.hardware.roots().begin(), dma.request);
+    const auto* const page = std::get_if<Translation>(&outcome);
+    return page ? std::optional{*page} : std::nullopt;
+}
+
+void World::name_identity(const Unit& unit) {
+    for (Tracked& dma : tracked_)
+        if (units[devices[dma.device].unit].get() == &unit && dma.old && dma.old->pass_through)
+            if (const auto page = now(dma))
+                dma.old->did = page->did;
 }
 
 // What a request of before the second crash has to get from now on: what the crash kernel's driver
@@ -238,14 +275,16 @@ void World::outlive(Tracked& dma) const {
     const std::size_t unit = devices[dma.device].unit;
     const Requester& who = requesters.at({unit, dma.request.rid});
     const Iova iova = dma.request.iova;
-    if (who.stage == Stage::held && !blocking)
+    if (who.stage == Stage::held && !blocking) {
+        // What was this kernel's memory is another page now, or none.
+        if (dma.old && is_forbidden(world::target(*dma.old, iova)))
+            dma.old = now(dma);
         return;
+    }
     if (who.stage == Stage::held && description.devices[dma.device].reserved &&
         memory.owner({iova.value}) == Owner::firmware) {
         // Each page where it is. Only the id, which is the crash kernel's choice, is read off.
-        const Outcome now =
-            plain(*units[unit], *units[unit]->hardware.roots().begin(), dma.request);
-        if (const auto* page = std::get_if<Translation>(&now))
+        if (const auto page = now(dma))
             dma.old = Translation{
                 {iova.value & ~(page_size - 1)}, page_bits, true, true, page->did, false};
         return;
@@ -268,13 +307,12 @@ void World::crash_again(bool all_ram) {
                         }))
                         tracked_.push_back({device, request, {}});
                 }
+    relocate();
     for (Tracked& dma : tracked_) {
         const Stage stage = requesters.at({devices[dma.device].unit, dma.request.rid}).stage;
         dma.out_of_sight = !all_ram && stage == Stage::held;
         outlive(dma);
     }
-    for (const auto& unit : units)
-        relocate(*unit);
 
     std::vector<std::pair<Hpa, u64>> ram{
         {world::crash_memory_of(crashes - 1), world::crash_memory_size},
@@ -317,7 +355,15 @@ void World::track() {
         const std::size_t unit = devices[dma.device].unit;
         const Hardware hardware{description.units[unit].capabilities, builder_.rtaddr[unit]};
         Plain source(memory);
-        const Outcome now = translate(hardware, dma.request, source);
+        Outcome now = translate(hardware, dma.request, source);
+        // 4.2: who has a device-TLB asks first, and may not be allowed to.
+        if (description.devices[dma.device].ats && std::holds_alternative<Translation>(now)) {
+            Request question = dma.request;
+            question.kind = Kind::translation_request;
+            const Outcome answer = translate(hardware, question, source);
+            if (std::holds_alternative<Fault>(answer))
+                now = answer;
+        }
         const auto* page = std::get_if<Translation>(&now);
         if (dma.old ? !page || !same(*page, *dma.old, dma.request.iova) || page->did != dma.old->did
                     : page != nullptr) {
@@ -329,7 +375,7 @@ void World::track() {
         }
     }
     for (Tracked& dma : tracked_)
-        dma.mixed = dma.old && mixed.contains({devices[dma.device].unit, dma.old->did});
+        dma.mixed = mixed.contains({devices[dma.device].unit, domain_of(dma).did});
     check();
 }
 
@@ -411,6 +457,22 @@ u64* World::allocate() {
         memory.stored({reinterpret_cast<u64>(page + i)}, left_over);
     }
     return page;
+}
+
+u64* World::allocate_in_a_row(std::size_t pages) {
+    // The lowest page last, where the next is taken from.
+    std::ranges::sort(free_pages_, std::greater<>{});
+    for (std::size_t end = free_pages_.size(); end >= pages; end--) {
+        if (free_pages_[end - pages] != free_pages_[end - 1] + (pages - 1) * table_words)
+            continue;
+        std::rotate(free_pages_.begin() + static_cast<std::ptrdiff_t>(end - pages),
+                    free_pages_.begin() + static_cast<std::ptrdiff_t>(end), free_pages_.end());
+        u64* const first = allocate();
+        for (std::size_t page = 1; page < pages; page++)
+            allocate();
+        return first;
+    }
+    return nullptr;
 }
 
 void World::release_page(void* page) {
@@ -594,14 +656,18 @@ bool World::excused(const Tracked& dma) const {
            (failures_.old_read && chances.old_reads >= failures_.old_read);
 }
 
-bool World::may_have_id_of_driver(const Tracked& dma) const {
+const world::Domain& World::domain_of(const Tracked& dma) const {
     const world::Device& device = description.devices[dma.device];
     std::size_t domain = device.domain;
     for (const world::Stream& stream : device.streams)
         if (dma.request.pasid == stream.pasid)
             domain = stream.domain;
-    const world::Paging paging = description.domains[domain].paging;
-    return paging == world::Paging::pass_through || paging == world::Paging::first;
+    return description.domains[domain];
+}
+
+bool World::may_have_id_of_driver(const Tracked& dma) const {
+    // What let everything through has a table now, which is second-stage where the unit has that.
+    return domain_of(dma).paging == world::Paging::first;
 }
 
 void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const {
@@ -610,14 +676,30 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
     const Iova iova = dma.request.iova;
     const bool dead = unit.core.state == TAKEOVER_DEAD; // either root table, for good
     const bool held = who.stage == Stage::held;
+    const auto* const damaged = dma.damaged ? std::get_if<Translation>(&*dma.damaged) : nullptr;
+    const bool shielded = (dma.old && is_forbidden(world::target(*dma.old, iova))) ||
+                          (damaged && is_forbidden(world::target(*damaged, iova)));
+    // Its tables are the crash kernel's memory, which nobody can keep from being written, until
+    // they are not its tables any more.
+    const bool adrift =
+        !unit.closed && std::ranges::any_of(description.damage, [&](const world::Damage& damage) {
+            return damage.where == world::Damage::Where::pointer &&
+                   is_forbidden({damage.put & second_stage::address.mask()});
+        });
     const auto of_firmware = [&](const Translation& page) {
         return device.reserved && memory.owner(world::target(page, iova)) == Owner::firmware;
     };
 
     for (const Outcome& outcome : outcomes) {
-        const bool as_damaged = dma.damaged && outcome == *dma.damaged;
+        if (adrift)
+            continue;
+        const auto* const found = std::get_if<Translation>(&outcome);
+        const bool as_damaged =
+            dma.damaged &&
+            (outcome == *dma.damaged || // or an identity table in place of none
+             (found && damaged && damaged->pass_through && same(*found, *damaged, iova)));
         if (const auto* fault = std::get_if<Fault>(&outcome)) {
-            if (!held || dead || !dma.old)
+            if (!held || dead || !dma.old || shielded)
                 continue;
             if (!excused(dma))
                 broken(Invariant::alive, dma.request,
@@ -625,7 +707,10 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
             if (blocking && unit.closed && of_firmware(*dma.old) && !failures_.allocation)
                 broken(Invariant::alive, dma.request, "and may not get at its reserved memory");
             const auto* expected = dma.damaged ? std::get_if<Fault>(&*dma.damaged) : nullptr;
-            if (unit.closed && fault->recorded && !(expected && expected->recorded) && !dma.mixed)
+            // A page table that was poison is cut off, as a unit that reads it would have it.
+            const bool poison = failures_.old_read && chances.old_reads >= failures_.old_read;
+            if (unit.closed && fault->recorded && !(expected && expected->recorded) && !dma.mixed &&
+                !poison)
                 broken(
                     Invariant::closed, dma.request,
                     fmt::format("and its fault may be recorded: {}", model::text(fault->reason)));
@@ -642,7 +727,13 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
                 broken(Invariant::fresh, dma.request, there);
             continue;
         }
-        if (memory.owner(where) == Owner::crash_kernel)
+        // Nobody reads the scratch page, devices least of all; nor is it for units that do not let
+        // write-only pages be asked for.
+        if (shielded && dma.request.access == Access::write &&
+            unit.hardware.capabilities().zero_length_reads() &&
+            (where.value & ~(page_size - 1)) == takeover_scratch_page())
+            continue;
+        if (is_forbidden(where) && (unit.closed || !shielded))
             broken(Invariant::shield, dma.request, there + ", the crash kernel's");
         // What firmware needs is let through beside all else.
         const bool reserved = excused(dma) && of_firmware(page) && where.value == iova.value;

@@ -146,6 +146,17 @@ public:
     bool blocking = false; // the policy is to adopt nothing
     Hpa core_header = world::core_header;
     unsigned crashes = 1;
+
+    // What passed through has an identity table and, from now on, another domain id.
+    void name_identity(const Unit& unit);
+
+    // Whose own requester id that is; one that is gone is nobody's.
+    device* find_device(const Unit& unit, Rid rid);
+
+    // The crash kernel's memory, and what no device may reach before its driver maps.
+    std::array<std::pair<Hpa, u64>, 3> own() const;
+    bool is_forbidden(Hpa where) const;
+
     Schedule* schedule = nullptr;   // if tasks run by turns
     std::vector<std::string> log;   // what the code said
     std::vector<std::string> trace; // what it did, for a violation's report
@@ -182,6 +193,7 @@ public:
 
     // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
+    u64* allocate_in_a_row(std::size_t pages); // all or none
     void release_page(void* page);
     bool allocation_fails() { return ++chances.allocations == failures_.allocation; }
     bool command_fails() { return ++chances.commands == failures_.command; }
@@ -223,7 +235,9 @@ private:
 
     void track();
     void outlive(Tracked& dma) const;
-    void relocate(Unit& unit);
+    void relocate();
+    std::optional<Translation> now(const Tracked& dma) const;
+    const world::Domain& domain_of(const Tracked& dma) const;
     void own_memory(unsigned n);
     void track_interrupts();
     void judge(const Unit& unit, const TrackedInterrupt& interrupt,

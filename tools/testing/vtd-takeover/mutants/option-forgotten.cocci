@@ -6,6 +6,7 @@
 // breaks: EXPECT
 
 @@
-identifier resets;
+identifier options;
 @@
-- resets = true;
+- options->reset = true;
++ ;

@@ -6,8 +6,8 @@
 // breaks: EXPECT
 
 @@
-expression arg, length;
+expression found, arg, length;
 @@
-  if (!is_word(arg, length, "reset"))
+  if (!parse_option(found, arg, length))
 - 	return -EINVAL;
 + 	break;

@@ -85,7 +85,7 @@ std::vector<Scene> scenes() {
 
     Scene through = server("a disk in pass-through", usual, usual);
     through.description.domains[1] = {
-        .did = {2},
+        .did = {3},
         .paging = world::Paging::pass_through,
         .pages = {page(target_page(2).value, 2), page(target_page(3).value, 3)}};
     all.push_back(through);

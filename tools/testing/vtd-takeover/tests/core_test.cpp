@@ -263,6 +263,7 @@ TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
         wanted.push_back(Op::InvIotlbDomain);
     wanted.insert(wanted.end(), {Op::InvDevtlb, Op::DeviceOff});
     EXPECT_EQ(ops(), wanted);
+    EXPECT_EQ(machine.traced, (std::vector<Traced>{{VTD_TRACE_RELEASE, disk.value, 0, 0}}));
 
     // The entry stays whole, but for the present bit, until no cache knows it.
     for (const Event& event : machine.events)
@@ -382,6 +383,45 @@ TEST(OldMemory, IsWhatTheHeaderSays) {
     EXPECT_FALSE(takeover_oldmem_plausible(~0ULL & ~0xfffULL, 4096));
 }
 
+// What is mapped to read an address is one range of the old RAM, and nothing of this kernel's.
+TEST(OldMemory, HasWindows) {
+    constexpr u64 gib = u64{1} << 30;
+    Machine machine;
+    const std::array ranges{std::pair{Phys{0}, u64{0x9f000}},
+                            std::pair{Phys{0x100000}, gib - 0x100000},
+                            std::pair{Phys{gib + 0x1000}, 3 * gib}};
+    machine.write_elfcorehdr(header, ranges);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    takeover_forbid_nothing();
+    takeover_forbid(2 * gib + 0x5000, 2 * gib + 0x9000);
+    takeover_forbid(0, 0x8000);
+
+    const auto window = [](u64 at, size_t size = 4096) -> std::optional<std::pair<u64, u64>> {
+        takeover_span span{};
+        if (!takeover_oldmem_window(at, size, &span))
+            return {};
+        return std::pair{span.first, span.last + 1};
+    };
+    using Range = std::pair<u64, u64>;
+    EXPECT_EQ(window(0x9000), (Range{0x8000, 0x9f000}));
+    EXPECT_EQ(window(0x100000), (Range{0x100000, gib}));
+    EXPECT_EQ(window(gib - 4096), (Range{0x100000, gib}));
+    EXPECT_EQ(window(gib + 0x1000), (Range{gib + 0x1000, 2 * gib}));
+    EXPECT_EQ(window(2 * gib), (Range{2 * gib, 2 * gib + 0x5000}));
+    EXPECT_EQ(window(2 * gib + 0x9000), (Range{2 * gib + 0x9000, 3 * gib}));
+    EXPECT_EQ(window(3 * gib + 0x2000), (Range{3 * gib, 4 * gib}));
+    EXPECT_EQ(window(4 * gib, 1), (Range{4 * gib, 4 * gib + 0x1000}));
+    // Of no range, of this kernel, and what ends in another window.
+    for (const u64 at : {u64{0x9f000}, gib, u64{0x7000}, 2 * gib + 0x4800, 2 * gib + 0x5000,
+                         2 * gib + 0x8800, 2 * gib - 8, 4 * gib + 0x800, 5 * gib})
+        EXPECT_FALSE(window(at)) << std::hex << at;
+
+    takeover_forbid_nothing();
+    machine.old_page(header)[0] = 0;
+    EXPECT_EQ(takeover_oldmem_learn(header.value), -EINVAL);
+    EXPECT_FALSE(window(0x100000)) << "no map";
+}
+
 TEST(OldMemory, WithoutAHeaderTheKernelIsAsked) {
     Machine machine;
     machine.add_old_ram({0x5000}, 0x1000);
@@ -440,6 +480,36 @@ TEST(OldMemory, ComesInAnyOrder) {
     EXPECT_FALSE(takeover_oldmem_plausible(0x301000, 4096));
     EXPECT_FALSE(takeover_oldmem_plausible(0x400000, 4096));
     EXPECT_FALSE(takeover_oldmem_plausible(0x2fe000, 4096));
+}
+
+// kexec says where the header is, not how large, and moves what the crash kernel needs the place
+// of.
+TEST(OldMemory, OfTheDumpIsOutOfReach) {
+    Machine machine;
+    const std::vector ranges(100, std::pair{Phys{0x100000}, u64{0x1000}});
+    machine.write_elfcorehdr(header, ranges);
+    machine.old_page(header)[16] = 0x2345000; // p_offset of the second, and p_filesz
+    machine.old_page(header)[19] = 0x2000;
+    takeover_forbid_nothing();
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_TRUE(takeover_all_forbidden(header.value, 2 * 4096));
+    EXPECT_TRUE(takeover_all_forbidden(0x2345000, 2 * 4096));
+    EXPECT_EQ(takeover_forbidden_pages(), 4U);
+
+    // What there is between it and memory of the crash kernel's own belongs to it.
+    takeover_forbid_nothing();
+    takeover_forbid(header.value + 6 * 4096, header.value + 7 * 4096);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_TRUE(takeover_all_forbidden(header.value, 7 * 4096));
+    takeover_forbid_nothing();
+    takeover_forbid(header.value + (64 << 20), header.value + (65 << 20));
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_FALSE(takeover_all_forbidden(header.value + 2 * 4096, 4096));
+    machine.old_page(header)[18] = header.value + 4 * 4096; // p_paddr
+    takeover_forbid(header.value + 6 * 4096, header.value + 7 * 4096);
+    ASSERT_EQ(takeover_oldmem_learn(header.value), 0);
+    EXPECT_FALSE(takeover_all_forbidden(header.value + 3 * 4096, 4096));
+    takeover_forbid_nothing();
 }
 
 TEST(OldMemory, AHeaderThatBreaksOffTellsNothing) {

@@ -13,37 +13,43 @@ extern "C" {
 namespace {
 
 TEST(Option, IsAModeAndWhatFollowsIt) {
-    takeover_mode mode = TAKEOVER_ADOPT;
-    bool reset = false;
-    EXPECT_EQ(takeover_parse_mode("off", &mode, &reset), 0);
-    EXPECT_EQ(mode, TAKEOVER_OFF);
-    EXPECT_FALSE(reset);
-    EXPECT_EQ(takeover_parse_mode("block,reset", &mode, &reset), 0);
-    EXPECT_EQ(mode, TAKEOVER_BLOCK);
-    EXPECT_TRUE(reset);
-    EXPECT_EQ(takeover_parse_mode("adopt,reset,reset", &mode, &reset), 0);
-    EXPECT_EQ(mode, TAKEOVER_ADOPT);
-    EXPECT_TRUE(reset);
+    takeover_options options{};
+    EXPECT_EQ(takeover_parse_options("off", &options), 0);
+    EXPECT_EQ(options.mode, TAKEOVER_OFF);
+    EXPECT_FALSE(options.reset);
+    EXPECT_FALSE(options.noguard);
+    EXPECT_EQ(options.quarantine, TAKEOVER_SCRATCH);
+    EXPECT_EQ(takeover_parse_options("block,reset", &options), 0);
+    EXPECT_EQ(options.mode, TAKEOVER_BLOCK);
+    EXPECT_TRUE(options.reset);
+    EXPECT_FALSE(options.noguard);
+    EXPECT_EQ(takeover_parse_options("adopt,reset,quarantine=block,noguard,reset", &options), 0);
+    EXPECT_EQ(options.mode, TAKEOVER_ADOPT);
+    EXPECT_TRUE(options.reset);
+    EXPECT_TRUE(options.noguard);
+    EXPECT_EQ(options.quarantine, TAKEOVER_CUT);
+    // The last word counts.
+    EXPECT_EQ(takeover_parse_options("adopt,quarantine=block,quarantine=scratch", &options), 0);
+    EXPECT_EQ(options.quarantine, TAKEOVER_SCRATCH);
     // What was said before does not linger.
-    EXPECT_EQ(takeover_parse_mode("block", &mode, &reset), 0);
-    EXPECT_EQ(mode, TAKEOVER_BLOCK);
-    EXPECT_FALSE(reset);
+    EXPECT_FALSE(options.reset);
+    EXPECT_FALSE(options.noguard);
 }
 
 TEST(Option, IsNothingIfAnyOfItIsUnknown) {
-    for (const char* arg : {"of", "offs", "", ",reset", "reset", "adopt,", "adopt,rese",
-                            "adopt,resets", "adopt reset", "adopt,reset,", "adopt,perhaps",
-                            "adopt,perhaps,reset", "adopt,reset,perhaps"}) {
-        takeover_mode mode = TAKEOVER_OFF;
-        bool reset = true;
-        EXPECT_EQ(takeover_parse_mode(arg, &mode, &reset), -EINVAL) << arg;
-        EXPECT_EQ(mode, TAKEOVER_OFF) << arg;
-        EXPECT_TRUE(reset) << arg;
+    for (const char* arg :
+         {"of", "offs", "", ",reset", "reset", "adopt,", "adopt,rese", "adopt,resets",
+          "adopt reset", "adopt,reset,", "adopt,perhaps", "adopt,perhaps,reset",
+          "adopt,reset,perhaps", "adopt,quarantine", "adopt,quarantine=", "adopt,quarantine=blocks",
+          "adopt,guard", "noguard"}) {
+        takeover_options options{TAKEOVER_OFF, TAKEOVER_CUT, true, true};
+        EXPECT_EQ(takeover_parse_options(arg, &options), -EINVAL) << arg;
+        EXPECT_EQ(options.mode, TAKEOVER_OFF) << arg;
+        EXPECT_TRUE(options.reset && options.noguard && options.quarantine == TAKEOVER_CUT) << arg;
     }
-    takeover_mode mode = TAKEOVER_OFF;
-    bool reset = false;
-    EXPECT_EQ(takeover_parse_mode(nullptr, &mode, &reset), -EINVAL);
-    EXPECT_EQ(mode, TAKEOVER_OFF);
+    takeover_options options{.mode = TAKEOVER_OFF, .quarantine = {}, .reset = {}, .noguard = {}};
+    EXPECT_EQ(takeover_parse_options(nullptr, &options), -EINVAL);
+    EXPECT_EQ(options.mode, TAKEOVER_OFF);
 }
 
 } // namespace

@@ -115,7 +115,7 @@ TEST_P(PageWorlds, NobodyWaits) {
     World world(machine());
     CrashKernel kernel(world);
     boot(kernel);
-    EXPECT_FALSE(logged(world, "page"));
+    EXPECT_FALSE(logged(world, "page request"));
     judge(world);
     EXPECT_TRUE(unit(world).hardware.pages().responses.empty());
     expect_served(world, kernel);

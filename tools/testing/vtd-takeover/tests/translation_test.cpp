@@ -27,7 +27,10 @@ public:
     }
     u64& operator[](Hpa at) { return words[at]; }
 
+    std::optional<Translation> cached_page(const Tag&, Iova) override { return page; }
+
     std::map<Hpa, u64> words;
+    std::optional<Translation> page; // that is cached, of any address
     Hpa end{u64{1} << 40};
     std::vector<Table> seen;
 };
@@ -329,6 +332,17 @@ TEST_F(FirstStageTables, Page) {
     EXPECT_EQ(go(Access::write), refused(Reason::sm_no_write));
     memory[slot(2, iova)] = 0;
     EXPECT_EQ(go(), refused(Reason::first_not_present));
+}
+
+// A nested page may be for writing only, and in the caches it is that as well.
+TEST_F(FirstStageTables, ACachedPageHasItsRights) {
+    for (const bool read : {true, false})
+        for (const bool write : {true, false}) {
+            memory.page = Translation{target, 12, read, write, {}};
+            EXPECT_EQ(go(Access::read), read ? Outcome{*memory.page} : refused(Reason::sm_no_read));
+            EXPECT_EQ(go(Access::write),
+                      write ? Outcome{*memory.page} : refused(Reason::sm_no_write));
+        }
 }
 
 TEST_F(FirstStageTables, AddressesAreCanonical) {

@@ -362,15 +362,15 @@ INSTANTIATE_TEST_SUITE_P(All, FewIds, testing::Range(0U, Variant::all));
 // What option_test.cpp says at length, for mutants: every read of the code is watched here.
 TEST(Option, IsReadToItsEnd) {
     const World world(small_machine(Variant::of(0)));
-    takeover_mode mode = TAKEOVER_ADOPT;
-    bool reset = false;
-    EXPECT_EQ(takeover_parse_mode("block,reset", &mode, &reset), 0);
-    EXPECT_EQ(mode, TAKEOVER_BLOCK);
-    EXPECT_TRUE(reset);
+    takeover_options options{};
+    EXPECT_EQ(takeover_parse_options("block,reset,noguard,quarantine=block", &options), 0);
+    EXPECT_EQ(options.mode, TAKEOVER_BLOCK);
+    EXPECT_TRUE(options.reset && options.noguard);
+    EXPECT_EQ(options.quarantine, TAKEOVER_CUT);
     for (const char* value : {"adop", "adopt,", "adopt,rese", "adopt,perhaps"})
-        EXPECT_EQ(takeover_parse_mode(value, &mode, &reset), -EINVAL) << value;
-    EXPECT_EQ(mode, TAKEOVER_BLOCK);
-    EXPECT_TRUE(reset);
+        EXPECT_EQ(takeover_parse_options(value, &options), -EINVAL) << value;
+    EXPECT_EQ(options.mode, TAKEOVER_BLOCK);
+    EXPECT_TRUE(options.reset && options.noguard);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Worlds, testing::Range(0U, Variant::all));

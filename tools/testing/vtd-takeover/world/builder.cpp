@@ -124,7 +124,8 @@ Hpa Builder::table(u64 size) {
 }
 
 // Returns where the leaf lies.
-Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above) {
+Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above,
+                 std::vector<Hpa>* pointers) {
     Hpa at = top;
     for (unsigned level = levels;; level--) {
         const Hpa slot = at + (page.iova.value >> level_shift(level) & 511) * word_size;
@@ -134,6 +135,8 @@ Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above
         }
         if (!memory_.load(slot))
             memory_.store(slot, table().value | above);
+        if (pointers)
+            pointers->push_back(slot);
         at = {memory_.load(slot) & model::second_stage::address.mask()};
     }
 }
@@ -141,20 +144,23 @@ Hpa Builder::put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above
 Builder::Tables Builder::second_stage(const Domain& domain) {
     if (domain.paging == Paging::pass_through)
         return {}; // no table, and 0 where its address would be
-    Tables tables{.second = table(), .first = {}, .leaf = {}};
+    Tables tables{.second = table(), .first = {}, .leaf = {}, .pointers = {}};
     for (const Page& page : domain.pages) {
-        const Hpa leaf = put(tables.second, domain.levels, page, second_bits(page), second_above);
+        const Hpa leaf = put(tables.second, domain.levels, page, second_bits(page), second_above,
+                             tables.leaf.value ? nullptr : &tables.pointers);
         if (!tables.leaf.value)
             tables.leaf = leaf;
     }
     return tables;
 }
 
-// The second stage of a nested pair lets a guest have all of the old memory where it is.
+// The second stage of a nested pair lets a guest have all of the old memory where it is, and its
+// pages elsewhere.
 Builder::Tables Builder::first_stage(const Domain& domain, bool nested) {
-    Tables tables{.second = {}, .first = table(), .leaf = {}};
+    Tables tables{.second = {}, .first = table(), .leaf = {}, .pointers = {}};
     for (const Page& page : domain.pages) {
-        const Hpa leaf = put(tables.first, domain.levels, page, first_bits(page), first_above);
+        const Hpa leaf = put(tables.first, domain.levels, page, first_bits(page), first_above,
+                             tables.leaf.value ? nullptr : &tables.pointers);
         if (!tables.leaf.value)
             tables.leaf = leaf;
     }
@@ -162,7 +168,13 @@ Builder::Tables Builder::first_stage(const Domain& domain, bool nested) {
         tables.second = table();
         for (u64 at = 0; at < old_memory_size; at += 1 << 21) {
             const Page page{{(old_memory + at).value}, old_memory + at, 21};
-            put(tables.second, domain.levels, page, second_bits(page), second_above);
+            put(tables.second, domain.levels, page, second_bits(page), second_above,
+                at ? nullptr : &tables.pointers);
+        }
+        for (Page page : domain.pages) {
+            page.iova = {page.to.value};
+            if (page.to.value - old_memory.value >= old_memory_size)
+                put(tables.second, domain.levels, page, second_bits(page), second_above);
         }
     }
     return tables;
@@ -193,6 +205,7 @@ Hpa Builder::directory(const Device& device, Way& way) {
     way.directory = directory;
     way.pasid = entry(device.rid_pasid);
     way.paging = tables_[device.domain].leaf;
+    way.pointers = tables_[device.domain].pointers;
     pasid_entry(way.pasid, description_.domains[device.domain], tables_[device.domain]);
     for (const Stream& stream : device.streams)
         pasid_entry(entry(stream.pasid), description_.domains[stream.domain],
@@ -232,6 +245,7 @@ void Builder::enter(const Device& device, Way& way) {
                         : device.ats                          ? Tt::all
                                                               : Tt::untranslated;
         way.paging = tables_[device.domain].leaf;
+        way.pointers = tables_[device.domain].pointers;
         memory_.store(entry + word_size, context::did.make(domain.did.value) |
                                              context::aw.make(domain.levels - aw_levels));
         memory_.store(entry,
@@ -260,8 +274,8 @@ void write_core_header(Memory& memory, Hpa at, std::span<const std::pair<Hpa, u6
     for (const auto& [start, size] : ram) {
         Elf64_Phdr part{};
         part.p_type = PT_LOAD;
-        part.p_paddr = start.value;
-        part.p_memsz = size;
+        part.p_offset = part.p_paddr = start.value; // it was not moved
+        part.p_filesz = part.p_memsz = size;
         put(part);
     }
 }
@@ -275,10 +289,15 @@ void Builder::damage() {
             continue;
         }
         const Hpa places[] = {{}, way.root, way.context, way.directory, way.pasid, way.paging};
-        const Hpa place = places[static_cast<std::size_t>(damage.where)];
-        if (!place.value)
+        Hpa word{};
+        if (damage.where != Damage::Where::pointer) {
+            const Hpa place = places[static_cast<std::size_t>(damage.where)];
+            word = {place.value ? place.value + damage.word * word_size : 0};
+        } else if (damage.word < way.pointers.size()) {
+            word = way.pointers[damage.word];
+        }
+        if (!word.value)
             continue; // no such table on this way
-        const Hpa word = place + damage.word * word_size;
         memory_.store(word, (memory_.load(word) & damage.keep) | damage.put);
     }
     memory_.flush(old_memory, old_memory_size);

@@ -33,13 +33,16 @@ public:
 private:
     struct Tables { // of a domain
         Hpa second, first, leaf;
+        std::vector<Hpa> pointers;
     };
     struct Way { // where the words begin that lead to a device's pages
         Hpa root, context, directory, pasid, paging;
+        std::vector<Hpa> pointers;
     };
 
     Hpa table(u64 size = page_size);
-    Hpa put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above);
+    Hpa put(Hpa top, unsigned levels, const Page& page, u64 leaf, u64 above,
+            std::vector<Hpa>* pointers = nullptr);
     Tables second_stage(const Domain& domain);
     Tables first_stage(const Domain& domain, bool nested);
     void pasid_entry(Hpa at, const Domain& domain, const Tables& tables);

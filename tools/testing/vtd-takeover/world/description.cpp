@@ -14,6 +14,11 @@ namespace vtd::world {
 
 namespace {
 
+// Where the crash kernel's memory begins and ends.
+constexpr std::array borders{crash_memory,     crash_memory + crash_memory_distance,
+                             interrupt_memory, interrupt_memory + interrupt_memory_size,
+                             core_header,      core_header + page_size};
+
 const Page* page_at(const Domain& domain, Iova iova) {
     const auto found = std::ranges::find_if(domain.pages, [=](const Page& page) {
         return (iova.value ^ page.iova.value) >> page.bits == 0;
@@ -56,6 +61,11 @@ std::vector<Dma> dma_in_flight(const Description& description) {
                 const u64 last = page.iova.value + (u64{1} << page.bits) - page_size;
                 for (const u64 at : {page.iova.value, last, last + page_size})
                     add(all, i, rid, pasid, domain, {at});
+                for (const Hpa border : borders)
+                    for (const u64 at : {border.value - page_size, border.value})
+                        if (at - page.to.value < u64{1} << page.bits)
+                            add(all, i, rid, pasid, domain,
+                                {page.iova.value + (at - page.to.value)});
             }
         };
         for (const Rid rid : device.rids) {
@@ -69,7 +79,8 @@ std::vector<Dma> dma_in_flight(const Description& description) {
 
 std::ostream& operator<<(std::ostream& out, const Description& description) {
     constexpr std::array pagings{"second stage", "first stage", "nested", "pass-through"};
-    constexpr std::array places{"RTADDR", "root", "context", "directory", "PASID", "paging"};
+    constexpr std::array places{"RTADDR", "root",   "context", "directory",
+                                "PASID",  "paging", "pointer"};
     for (const Unit& unit : description.units)
         out << fmt::format("unit: {}, CAP {:#x} ECAP {:#x}\n",
                            unit.scalable ? "scalable" : "legacy", unit.capabilities.cap,

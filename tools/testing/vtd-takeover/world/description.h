@@ -32,6 +32,9 @@ inline constexpr Hpa crash_memory{0x200000000};
 inline constexpr u64 crash_memory_size = 8 << 20;
 // Of the crash kernel that follows when the n-th has crashed, too; its drivers' buffers behind it.
 inline constexpr u64 crash_memory_distance = 16 << 20;
+// The largest tables of interrupts, of any crash kernel: a unit's each.
+inline constexpr Hpa interrupt_memory{crash_memory.value + (u64{64} << 20)};
+inline constexpr u64 interrupt_memory_size = 2 << 20;
 constexpr Hpa crash_memory_of(unsigned n) { return crash_memory + n * crash_memory_distance; }
 constexpr Hpa buffers_of(unsigned n) { return crash_memory_of(n) + crash_memory_size; }
 
@@ -106,7 +109,9 @@ struct Interrupt {
 
 // A word of an old table that no kernel has written.
 struct Damage {
-    enum class Where { rtaddr, root, context, directory, pasid, paging } where;
+    // paging: pages; pointer: words above the first page, from the top on, of a guest's tables
+    // first
+    enum class Where { rtaddr, root, context, directory, pasid, paging, pointer } where;
     std::size_t device; // on whose way it is
     unsigned word = 0;
     u64 keep = 0, put = 0; // (word & keep) | put

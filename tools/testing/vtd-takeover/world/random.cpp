@@ -84,10 +84,10 @@ Domain domain(const Unit& unit, Did did) {
 
 Damage damage(const Description& description) {
     using enum Damage::Where;
-    Damage damage{.where =
-                      *rc::gen::elementOf(std::vector{rtaddr, root, context, directory, pasid}),
+    constexpr u64 address = ~u64{0} << page_bits;
+    Damage damage{.where = *rc::gen::elementOf(std::vector{rtaddr, root, context, directory, pasid,
+                                                           paging, Damage::Where::pointer}),
                   .device = below(description.devices.size())};
-    constexpr u64 pointer = ~u64{0} << page_bits;
     const std::vector<u64> places{0,
                                   registers.value,
                                   firmware_memory.value,
@@ -96,9 +96,9 @@ Damage damage(const Description& description) {
                                   old_memory.value + old_memory_size - page_size,
                                   crash_memory.value,
                                   bit(45),
-                                  pointer};
+                                  address};
     if (damage.where == rtaddr || flip()) {
-        damage.keep = ~pointer;
+        damage.keep = ~address;
         damage.put = one_of(places);
     } else {
         damage.word = below(2U);

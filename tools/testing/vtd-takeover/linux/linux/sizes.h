@@ -4,5 +4,7 @@
 #define SHIM_LINUX_SIZES_H
 
 #define SZ_1M			0x100000
+#define SZ_256M			0x10000000
+#define SZ_1G			0x40000000
 
 #endif

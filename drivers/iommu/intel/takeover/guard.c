@@ -1,0 +1,1228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guard: no device that is not released reaches forbidden memory.
+ *
+ * From an adopted context entry on the old structures are one tree: PASID
+ * directory, PASID table, page tables. It is walked before hardware sees the
+ * entry. Where a page, or a pointer to a table, leads into forbidden memory the
+ * way to it is copied, from the top to the word in question, and the copy is
+ * repaired; everything beside it stays where it is and is shared. A tree
+ * without such a word is used as it stands.
+ *
+ * Each table is visited once for each level and format that it is used as, no
+ * matter how often (memo.c). Memory has a budget. A device whose tables take
+ * more, or cannot be read as a whole, is blocked: what is not known to be
+ * harmless is not let through.
+ *
+ * Not walked are first-stage tables below a second stage: their addresses are
+ * a guest's, and the second stage has the last word.
+ */
+#define pr_fmt(fmt) "DMAR: takeover: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/minmax.h>
+#include <linux/prefetch.h>
+#include <linux/printk.h>
+
+#include "env.h"
+#include "guard.h"
+#include "unit.h"
+
+/* 3.6, 3.7: of either stage. */
+#define LEVELS_MAX	5
+
+/* The page tables that there are, as hardware reads them. */
+enum format {
+	SECOND_STAGE	= 1,
+	FIRST_STAGE	= 2,
+	/* 9.6, SRE clear: what is a supervisor's is out of reach. */
+	FIRST_STAGE_USER = 3,
+};
+
+/* What became of a table; from FIRST_COPY on it is the number of a copy. */
+enum outcome {
+	AS_IT_IS	= 0,
+	CUT		= 1,
+	FIRST_COPY	= 2,
+};
+
+/* Words that come from memory at a time. */
+#define LINE_WORDS	8
+
+/* Pages of addresses of copies. */
+#define COPY_PAGES	64
+
+/*
+ * Devices that take more than there is give it back, and what was learnt of
+ * tables with it. If there are more of them the rest goes without.
+ */
+#define RETRIES_MAX	8
+
+/**
+ * struct takeover_guard - the guard of a unit, while it walks
+ * @unit:	unit
+ * @budget:	what is left of the budget
+ * @memo:	tables that were visited
+ * @tables:	where the last table lay, and others may
+ * @free:	where the last page lay: all around it is harmless
+ * @blocks:	which blocks of addresses are not harmless as a whole
+ * @ahead:	the table of pages that is likely to be next, 0 if none is
+ * @buffer:	a table of each level
+ * @pasids:	a PASID table
+ * @directory:	a page of a PASID directory
+ * @copies:	addresses of copies
+ * @nr_copies:	their number
+ * @retries:	how often a walk was taken back
+ * @alone:	the device has no PASIDs, and nothing to lose but all
+ * @identity:	what pass-through entries have in their place
+ * @identity_levels: levels of that
+ * @identity_copies: copies that there were before it
+ * @identity_did: its domain id, 0: it has none yet
+ */
+struct takeover_guard {
+	struct takeover_unit	*unit;
+	struct takeover_budget	budget;
+	struct takeover_memo	memo;
+	struct takeover_span	tables;
+	struct takeover_span	free;
+	u8			*blocks;
+	u64			ahead;
+	u64			*buffer[LEVELS_MAX];
+	u64			*pasids;
+	u64			*directory;
+	u64			*copies[COPY_PAGES];
+	unsigned int		nr_copies;
+	unsigned int		retries;
+	bool			alone;
+	u64			*identity;
+	unsigned int		identity_levels;
+	unsigned int		identity_copies;
+	u16			identity_did;
+};
+
+/*
+ * The page that takes what is written to forbidden memory, and gives nothing:
+ * a write is no error for the device then, and a read is. Behind it are the
+ * tables that are full of it, for whole large pages.
+ */
+static u64 scratch[VTD_LARGE_LEVELS][VTD_TABLE_WORDS]
+	__aligned(VTD_TABLE_SIZE);
+
+static u64 scratch_word(unsigned int level)
+{
+	return virt_to_phys(scratch[level - 1]) | VTD_SS_WRITE;
+}
+
+static void fill_scratch(void)
+{
+	unsigned int level, i;
+
+	for (level = 1; level < VTD_LARGE_LEVELS; level++)
+		for (i = 0; i < VTD_TABLE_WORDS; i++)
+			WRITE_ONCE(scratch[level][i], scratch_word(level));
+	vtd_flush_lines(scratch, sizeof(scratch));
+}
+
+/**
+ * takeover_scratch_page - where writes to forbidden memory get to
+ *
+ * Return: its physical address. Nobody reads it.
+ */
+phys_addr_t takeover_scratch_page(void)
+{
+	return virt_to_phys(scratch[0]);
+}
+
+/**
+ * takeover_budget_page - a zeroed page of crash memory
+ * @budget: what it is taken from
+ *
+ * Return: the page, NULL if there is none or none is left.
+ */
+u64 *takeover_budget_page(struct takeover_budget *budget)
+{
+	u64 *page;
+
+	if (!budget->left)
+		return NULL;
+	page = vtd_alloc_table(budget->unit, GFP_KERNEL);
+	if (!page)
+		return NULL;
+	budget->left--;
+	budget->used++;
+	budget->most = max(budget->most, budget->used);
+	return page;
+}
+
+/**
+ * takeover_budget_free - give a page back
+ * @budget: what it was taken from
+ * @page: page that hardware has not seen
+ */
+void takeover_budget_free(struct takeover_budget *budget, u64 *page)
+{
+	vtd_free_table(page);
+	budget->left++;
+	budget->used--;
+}
+
+static u64 size_of_page(unsigned int level)
+{
+	return 1ULL << (VTD_SS_PAGE_BITS + (level - 1) * VTD_SS_LEVEL_BITS);
+}
+
+static bool is_present(enum format format, u64 word)
+{
+	switch (format) {
+	case SECOND_STAGE:
+		return word & (VTD_SS_READ | VTD_SS_WRITE | VTD_SS_EXECUTE);
+	case FIRST_STAGE:
+		return word & VTD_FS_PRESENT;
+	default:
+		return (word & VTD_FS_PRESENT) && (word & VTD_FS_USER);
+	}
+}
+
+static bool is_page(unsigned int level, u64 word)
+{
+	return level == 1 ||
+	       (level <= VTD_LARGE_LEVELS && (word & VTD_PAGE_LARGE));
+}
+
+/* Bits of a word that lets everything through. */
+static u64 all_rights(enum format format)
+{
+	if (format == SECOND_STAGE)
+		return VTD_SS_READ | VTD_SS_WRITE;
+	return VTD_FS_PRESENT | VTD_FS_WRITE | VTD_FS_USER;
+}
+
+static void keep_word(u64 *table, unsigned int i, u64 word)
+{
+	WRITE_ONCE(table[i], word);
+}
+
+static u64 *copy_at(const struct takeover_guard *guard, int copy)
+{
+	unsigned int i = copy - FIRST_COPY;
+
+	return (u64 *)guard->copies[i / VTD_TABLE_WORDS][i % VTD_TABLE_WORDS];
+}
+
+/* A page that hardware will read, by its number. Return: NULL if there is none. */
+static u64 *new_copy(struct takeover_guard *guard)
+{
+	unsigned int number = guard->nr_copies;
+	u64 **page = &guard->copies[number / VTD_TABLE_WORDS];
+	u64 *copy;
+
+	if (number == COPY_PAGES * VTD_TABLE_WORDS)
+		return NULL;
+	if (!*page)
+		*page = takeover_budget_page(&guard->budget);
+	if (!*page)
+		return NULL;
+	copy = takeover_budget_page(&guard->budget);
+	if (!copy)
+		return NULL;
+	(*page)[number % VTD_TABLE_WORDS] = (u64)copy;
+	guard->nr_copies++;
+	return copy;
+}
+
+/* Return: number of the copy, or a negative errno. */
+static int keep_copy(struct takeover_guard *guard, const u64 *buffer)
+{
+	u64 *copy = new_copy(guard);
+	unsigned int i;
+
+	if (!copy)
+		return -ENOMEM;
+	for (i = 0; i < VTD_TABLE_WORDS; i++)
+		keep_word(copy, i, buffer[i]);
+	vtd_flush_lines(copy, VTD_TABLE_SIZE);
+	return guard->nr_copies - 1 + FIRST_COPY;
+}
+
+/* A table has to be in old RAM, and none of what is forbidden now. */
+static bool is_table(struct takeover_guard *guard, u64 addr)
+{
+	struct takeover_span free;
+
+	if (addr >= guard->tables.first && addr <= guard->tables.last)
+		return true;
+	if (!takeover_oldmem_span(addr, VTD_TABLE_SIZE, &guard->tables) ||
+	    takeover_forbidden(addr, VTD_TABLE_SIZE, &free)) {
+		guard->tables = (struct takeover_span){ .first = 1 };
+		return false;
+	}
+	guard->tables.first = max(guard->tables.first, free.first);
+	guard->tables.last = min(guard->tables.last,
+				 free.last - (VTD_TABLE_SIZE - 1));
+	return true;
+}
+
+static int guard_table(struct takeover_guard *guard, enum format format,
+		       unsigned int level, u64 addr);
+
+/*
+ * Zero-length reads are requests that some units do not let write-only pages
+ * have (11.4.2, ZLR); the first stage knows no such pages at all.
+ */
+static bool has_scratch(const struct takeover_unit *unit, enum format format,
+			unsigned int level)
+{
+	return unit->quarantine == TAKEOVER_SCRATCH &&
+	       format == SECOND_STAGE && level <= VTD_LARGE_LEVELS &&
+	       (unit->cap & VTD_CAP_ZLR);
+}
+
+/* Return: 1, the word is another one now. */
+static int replace(struct takeover_guard *guard, unsigned int level, u64 *word,
+		   u64 now)
+{
+	vtd_trace(guard->unit, VTD_TRACE_CUT, level, *word, now);
+	*word = now;
+	guard->unit->nr_cut++;
+	return 1;
+}
+
+static int cut(struct takeover_guard *guard, unsigned int level, u64 *word)
+{
+	return replace(guard, level, word, 0);
+}
+
+/* The same, for a page all of which is forbidden. */
+static int quarantine(struct takeover_guard *guard, enum format format,
+		      unsigned int level, u64 *word)
+{
+	if (!(*word & VTD_SS_WRITE) ||
+	    !has_scratch(guard->unit, format, level))
+		return cut(guard, level, word);
+	return replace(guard, level, word, scratch_word(level));
+}
+
+/* Return: 1 if the word is another one now, 0 if not, or a negative errno. */
+static int guard_pointer(struct takeover_guard *guard, enum format format,
+			 unsigned int level, u64 *word)
+{
+	u64 addr = *word & VTD_SS_ADDR;
+	int became;
+
+	if (!is_table(guard, addr))
+		return cut(guard, level + 1, word);
+	became = guard_table(guard, format, level, addr);
+	if (became == CUT)
+		return cut(guard, level + 1, word);
+	if (became < FIRST_COPY)
+		return became;
+	*word = (*word & ~VTD_SS_ADDR) | virt_to_phys(copy_at(guard, became));
+	return 1;
+}
+
+/* May an entry of this level be a page? */
+static bool has_pages(const struct takeover_unit *unit, enum format format,
+		      unsigned int level)
+{
+	switch (level) {
+	case 1:
+		return true;
+	case 2:
+		return format != SECOND_STAGE || (unit->cap & VTD_CAP_SSLPS_2M);
+	case 3:
+		return unit->cap & (format == SECOND_STAGE ? VTD_CAP_SSLPS_1G :
+							     VTD_CAP_FS1GP);
+	default:
+		return false;
+	}
+}
+
+/*
+ * A large page may be none for the unit: it has none of the kind, or address
+ * bits within the page are set. It would fault; a part of it would not.
+ */
+static bool is_flawed(const struct takeover_unit *unit, enum format format,
+		      unsigned int level, u64 word)
+{
+	u64 within = word & VTD_SS_ADDR & (size_of_page(level) - 1);
+
+	if (format != SECOND_STAGE)
+		within &= ~VTD_FS_PAT_LARGE;
+	return !has_pages(unit, format, level) || within;
+}
+
+/* The n-th part of a large page, as an entry of a table one level below. */
+static u64 part_of(enum format format, unsigned int level, u64 word, u64 base,
+		   unsigned int n)
+{
+	u64 part = (word & ~VTD_SS_ADDR) | (base + n * size_of_page(level - 1));
+	bool pat = format != SECOND_STAGE && (word & VTD_FS_PAT_LARGE);
+
+	if (level - 1 > 1)
+		return part | (pat ? VTD_FS_PAT_LARGE : 0);
+	part &= ~VTD_PAGE_LARGE;
+	return part | (pat ? VTD_FS_PAT_4K : 0);
+}
+
+/* Most pages lie where the last one did. */
+static bool is_free(struct takeover_guard *guard, u64 base, u64 size)
+{
+	struct takeover_span *free = &guard->free, found;
+
+	if (base >= free->first && base <= free->last &&
+	    size - 1 <= free->last - base)
+		return true;
+	if (takeover_forbidden(base, size, &found))
+		return false;
+	*free = found;
+	return true;
+}
+
+/* A page, or what is left of it. Return: as above. */
+static int guard_page(struct takeover_guard *guard, enum format format,
+		      unsigned int level, u64 *word)
+{
+	u64 size = size_of_page(level), base = *word & VTD_SS_ADDR & -size;
+	unsigned int i;
+	u64 *table, part;
+	int ret;
+
+	if (is_free(guard, base, size))
+		return 0;
+	if (is_flawed(guard->unit, format, level, *word))
+		return cut(guard, level, word);
+	if (takeover_all_forbidden(base, size))
+		return quarantine(guard, format, level, word);
+
+	table = new_copy(guard);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; i < VTD_TABLE_WORDS; i++) {
+		part = part_of(format, level, *word, base, i);
+		ret = guard_page(guard, format, level - 1, &part);
+		if (ret < 0)
+			return ret;
+		keep_word(table, i, part);
+	}
+	vtd_flush_lines(table, VTD_TABLE_SIZE);
+	*word = virt_to_phys(table) | all_rights(format);
+	return 1;
+}
+
+static int guard_word(struct takeover_guard *guard, enum format format,
+		      unsigned int level, u64 *word)
+{
+	if (!is_present(format, *word))
+		return 0;
+	if (is_page(level, *word))
+		return guard_page(guard, format, level, word);
+	return guard_pointer(guard, format, level - 1, word);
+}
+
+/* Where a table may be that is looked at next; 0: nowhere. */
+static u64 table_ahead(const u64 *words, unsigned int i)
+{
+	if (i == VTD_TABLE_WORDS || is_page(2, words[i]))
+		return 0;
+	return words[i] & VTD_SS_ADDR;
+}
+
+/* Return: 1 if a word is another one now, 0 if none, or a negative errno. */
+static int guard_words(struct takeover_guard *guard, enum format format,
+		       unsigned int level, u64 *words)
+{
+	int ret, changed = 0;
+	unsigned int i;
+
+	for (i = 0; i < VTD_TABLE_WORDS; i++) {
+		if (level == 2)
+			guard->ahead = table_ahead(words, i + 1);
+		ret = guard_word(guard, format, level, &words[i]);
+		if (ret < 0)
+			return ret;
+		changed |= ret;
+	}
+	return changed;
+}
+
+static u64 table_key(u64 addr, enum format format, unsigned int level)
+{
+	return takeover_memo_key(addr, format * 8 + level);
+}
+
+/* Not 0: some of the block that an address of a page is in is forbidden. */
+static unsigned int is_marked(const u8 *blocks, u64 word)
+{
+	return blocks[word / TAKEOVER_BLOCK_SIZE % TAKEOVER_BLOCKS];
+}
+
+/* Of words of a cache line. */
+static unsigned int any_is_marked(const u8 *blocks, const u64 *line)
+{
+	return is_marked(blocks, line[0]) | is_marked(blocks, line[1]) |
+	       is_marked(blocks, line[2]) | is_marked(blocks, line[3]) |
+	       is_marked(blocks, line[4]) | is_marked(blocks, line[5]) |
+	       is_marked(blocks, line[6]) | is_marked(blocks, line[7]);
+}
+
+/*
+ * Words of a cache line, not all of which are harmless. No page is split here, so
+ * that nothing fails. Return: 1 if a word is another one now, 0 if none.
+ */
+static int guard_line(struct takeover_guard *guard, enum format format,
+		      u64 *line)
+{
+	unsigned int i;
+	int changed = 0;
+
+	for (i = 0; i < LINE_WORDS; i++)
+		if (is_marked(guard->blocks, line[i]))
+			changed |= guard_word(guard, format, 1, &line[i]);
+	return changed;
+}
+
+/*
+ * Nearly all of the tables are of pages, and nearly all of these are good. What
+ * they map lies on all sides of the crash kernel in no order: so words are not
+ * told apart that are harmless. Meanwhile the next table comes from memory: no
+ * processor knows by itself where it is. Return: as above.
+ */
+static int guard_pages(struct takeover_guard *guard, enum format format,
+		       u64 *words)
+{
+	const u64 *ahead = vtd_oldmem_ahead(guard->ahead);
+	const u8 *blocks = guard->blocks;
+	int changed = 0;
+	u64 *line;
+
+	takeover_memo_ahead(&guard->memo, table_key(guard->ahead, format, 1));
+	if (!ahead)
+		ahead = words;
+	for (line = words; line < words + VTD_TABLE_WORDS;
+	     line += LINE_WORDS, ahead += LINE_WORDS) {
+		prefetch(ahead);
+		if (any_is_marked(blocks, line))
+			changed |= guard_line(guard, format, line);
+	}
+	return changed;
+}
+
+/* Return: enum outcome, or a negative errno. */
+static int visit_table(struct takeover_guard *guard, enum format format,
+		       unsigned int level, u64 addr)
+{
+	u64 *buffer = guard->buffer[level - 1];
+	int ret;
+
+	ret = vtd_read_oldmem(buffer, addr, VTD_TABLE_SIZE);
+	if (ret == -EIO)
+		return CUT;
+	if (ret)
+		return ret;
+	guard->unit->nr_guarded++;
+
+	ret = level == 1 ?
+	      guard_pages(guard, format, buffer) :
+	      guard_words(guard, format, level, buffer);
+	if (ret < 0)
+		return ret;
+	return ret ? keep_copy(guard, buffer) : AS_IT_IS;
+}
+
+/*
+ * A page that holds itself is another table one level below, so that this ends.
+ * Return: enum outcome, or a negative errno.
+ */
+static int guard_table(struct takeover_guard *guard, enum format format,
+		       unsigned int level, u64 addr)
+{
+	u64 key = table_key(addr, format, level);
+	int became = takeover_memo_find(&guard->memo, key);
+	int ret;
+
+	if (became >= 0)
+		return became;
+	became = visit_table(guard, format, level, addr);
+	if (became < 0)
+		return became;
+	ret = takeover_memo_add(&guard->memo, key, became);
+	return ret ? ret : became;
+}
+
+/*
+ * The word of a table for memory from @base on, where addresses mean themselves;
+ * up to @limit, and without what is forbidden.
+ */
+static int identity_word(struct takeover_guard *guard, enum format format,
+			 unsigned int level, u64 base, u64 limit, u64 *word)
+{
+	u64 size = size_of_page(level), *table, part;
+	struct takeover_span free;
+	unsigned int i;
+	int ret;
+
+	*word = 0;
+	if (base >= limit)
+		return 0;
+	if (takeover_all_forbidden(base, size)) {
+		*word = has_scratch(guard->unit, format, level) ?
+			scratch_word(level) : 0;
+		return 0;
+	}
+	if (has_pages(guard->unit, format, level) &&
+	    !takeover_forbidden(base, size, &free)) {
+		*word = base | all_rights(format) |
+			(level > 1 ? VTD_PAGE_LARGE : 0);
+		return 0;
+	}
+
+	table = new_copy(guard);
+	if (!table)
+		return -ENOMEM;
+	*word = virt_to_phys(table) | all_rights(format);
+	for (i = 0; i < VTD_TABLE_WORDS; i++) {
+		ret = identity_word(guard, format, level - 1,
+				    base + i * size_of_page(level - 1), limit,
+				    &part);
+		if (ret)
+			return ret;
+		keep_word(table, i, part);
+	}
+	vtd_flush_lines(table, VTD_TABLE_SIZE);
+	return 0;
+}
+
+/*
+ * The table of all entries that let addresses through as they are. They have the
+ * widest one that the unit walks, and so the same.
+ */
+static int identity_table(struct takeover_guard *guard, enum format format,
+			  unsigned int levels, u64 *top)
+{
+	unsigned int bits = VTD_SS_PAGE_BITS + levels * VTD_SS_LEVEL_BITS;
+	unsigned int width = FIELD_GET(VTD_CAP_MGAW, guard->unit->cap) + 1;
+	int ret;
+
+	if (levels < VTD_LARGE_LEVELS || levels > LEVELS_MAX ||
+	    (guard->identity && levels != guard->identity_levels))
+		return -EOPNOTSUPP;
+	if (guard->identity) {
+		*top = virt_to_phys(guard->identity);
+		return 0;
+	}
+	/* 3.6: the upper half of first-stage addresses is the negative one. */
+	if (format != SECOND_STAGE)
+		bits--;
+	bits = min(min(bits, width), guard->unit->address_bits);
+	guard->identity_copies = guard->nr_copies;
+	ret = identity_word(guard, format, levels + 1, 0, 1ULL << bits, top);
+	if (ret)
+		return ret;
+	*top &= VTD_SS_ADDR;
+	guard->identity = phys_to_virt(*top);
+	guard->identity_levels = levels;
+	return 0;
+}
+
+/* The id of all that pass through: they have one table. */
+static int identity_did(struct takeover_guard *guard, u16 rid)
+{
+	int ret;
+
+	if (guard->identity_did) {
+		ret = takeover_tag(guard->unit, rid, guard->identity_did);
+		return ret ? ret : guard->identity_did;
+	}
+	ret = takeover_new_did(guard->unit, rid);
+	if (ret > 0)
+		guard->identity_did = ret;
+	return ret;
+}
+
+/*
+ * An entry that lets addresses through has no table. If there is a number in its
+ * place the unit may find fault with that, and a table would mend it.
+ */
+static bool is_in_order(const struct takeover_unit *unit, u64 pointer)
+{
+	return !(pointer >> unit->address_bits);
+}
+
+/* Return: 1 if @top is another table now, 0 if not, or a negative errno. */
+static int guard_top(struct takeover_guard *guard, enum format format,
+		     unsigned int levels, u64 *top)
+{
+	int became;
+
+	if (levels > LEVELS_MAX)
+		return -EOPNOTSUPP;
+	if (!is_table(guard, *top))
+		return -EFAULT;
+	became = guard_table(guard, format, levels, *top);
+	if (became == CUT)
+		return -EIO;
+	if (became < FIRST_COPY)
+		return became;
+	*top = virt_to_phys(copy_at(guard, became));
+	return 1;
+}
+
+static int guard_legacy(struct takeover_guard *guard, u16 rid, u64 *entry)
+{
+	unsigned int levels = vtd_paging_levels(FIELD_GET(VTD_CTX_AW,
+							  entry[1]));
+	u64 top = entry[0] & VTD_CTX_SSPTPTR, word;
+	int ret, did;
+
+	if (FIELD_GET(VTD_CTX_TT, entry[0]) < VTD_TT_PASS_THROUGH) {
+		ret = guard_top(guard, SECOND_STAGE, levels, &top);
+		if (ret > 0)
+			WRITE_ONCE(entry[0],
+				   (entry[0] & ~VTD_CTX_SSPTPTR) | top);
+		return ret;
+	}
+	/* Reserved types and widths: nobody knows what they let through. */
+	if (FIELD_GET(VTD_CTX_TT, entry[0]) != VTD_TT_PASS_THROUGH ||
+	    !(guard->unit->ecap & VTD_ECAP_PT) ||
+	    !is_in_order(guard->unit, top) ||
+	    !(FIELD_GET(VTD_CAP_SAGAW, guard->unit->cap) &
+	      BIT_ULL(FIELD_GET(VTD_CTX_AW, entry[1]))))
+		return -EOPNOTSUPP;
+
+	ret = identity_table(guard, SECOND_STAGE, levels, &top);
+	if (ret)
+		return ret;
+	did = identity_did(guard, rid);
+	if (did < 0)
+		return did;
+	word = entry[1] & ~VTD_CTX_DID;
+	ret = takeover_write_later(guard->unit, entry + 1,
+				   word | FIELD_PREP(VTD_CTX_DID, did));
+	if (ret)
+		return ret;
+	word = entry[0] & ~(VTD_CTX_SSPTPTR | VTD_CTX_TT);
+	WRITE_ONCE(entry[0], word | top);
+	return 1;
+}
+
+/* The widest second-stage table up to 48 bits that the unit walks; 0: none. */
+static unsigned int widest_second_stage(const struct takeover_unit *unit)
+{
+	unsigned int aw;
+
+	if (!(unit->ecap & VTD_ECAP_SSTS))
+		return 0;
+	for (aw = 2; aw; aw--)
+		if (FIELD_GET(VTD_CAP_SAGAW, unit->cap) & BIT_ULL(aw))
+			return aw;
+	return 0;
+}
+
+/*
+ * A PASID entry that lets addresses through gets tables that do. Its new id has
+ * to wait, see name_identity().
+ */
+static int guard_pass_through(struct takeover_guard *guard, u16 rid, u64 *entry)
+{
+	unsigned int aw = widest_second_stage(guard->unit);
+	u64 words[3] = { entry[0], entry[1], entry[2] }, top;
+	int ret, did;
+
+	if (!(guard->unit->ecap & VTD_ECAP_PT) ||
+	    (!aw && !(guard->unit->ecap & VTD_ECAP_FSTS)) ||
+	    !is_in_order(guard->unit, words[0] & VTD_PTE_SSPTPTR) ||
+	    !is_in_order(guard->unit, words[2] & VTD_PTE_FSPTPTR))
+		return -EOPNOTSUPP;
+	ret = aw ? identity_table(guard, SECOND_STAGE, vtd_paging_levels(aw),
+				  &top) :
+		   identity_table(guard, FIRST_STAGE, 4, &top);
+	if (ret)
+		return ret;
+	did = identity_did(guard, rid);
+	if (did < 0)
+		return did;
+
+	words[0] &= ~(VTD_PTE_SSPTPTR | VTD_PTE_AW | VTD_PTE_PGTT);
+	if (aw) {
+		words[0] |= top | FIELD_PREP(VTD_PTE_AW, aw) |
+			    FIELD_PREP(VTD_PTE_PGTT, VTD_PGTT_SECOND_STAGE);
+	} else {
+		words[0] |= FIELD_PREP(VTD_PTE_PGTT, VTD_PGTT_FIRST_STAGE);
+		words[2] = top;
+		/* 9.6: or else a supervisor, whom nothing held up, would be. */
+		if (guard->unit->ecap & VTD_ECAP_SRS)
+			words[2] |= VTD_PTE_SRE;
+	}
+	entry[0] = words[0];
+	entry[2] = words[2];
+	return 1;
+}
+
+static int guard_first_stage(struct takeover_guard *guard, u64 *entry)
+{
+	enum format format = entry[2] & VTD_PTE_SRE ? FIRST_STAGE :
+						      FIRST_STAGE_USER;
+	u64 top = entry[2] & VTD_PTE_FSPTPTR;
+	unsigned int levels;
+	int ret;
+
+	switch (FIELD_GET(VTD_PTE_FSPM, entry[2])) {
+	case VTD_FSPM_4_LEVELS:
+		levels = 4;
+		break;
+	case VTD_FSPM_5_LEVELS:
+		levels = 5;
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	ret = guard_top(guard, format, levels, &top);
+	if (ret > 0)
+		entry[2] = (entry[2] & ~VTD_PTE_FSPTPTR) | top;
+	return ret;
+}
+
+static int guard_second_stage(struct takeover_guard *guard, u64 *entry)
+{
+	unsigned int levels = vtd_paging_levels(FIELD_GET(VTD_PTE_AW,
+							  entry[0]));
+	u64 top = entry[0] & VTD_PTE_SSPTPTR;
+	int ret = guard_top(guard, SECOND_STAGE, levels, &top);
+
+	if (ret > 0)
+		entry[0] = (entry[0] & ~VTD_PTE_SSPTPTR) | top;
+	return ret;
+}
+
+/*
+ * 9.5, 9.6: an entry of a directory or PASID table that blocks. Return: 1; or
+ * @error if it is all that the device has, which is dropped and told of then.
+ */
+static int silence(struct takeover_guard *guard, u64 *entry, int error)
+{
+	if (guard->alone)
+		return error;
+	return replace(guard, 0, entry, VTD_CTX_FPD);
+}
+
+/*
+ * An entry of a PASID table in a buffer. What cannot be guarded is one stream of
+ * the device, and is blocked alone; but for the budget, which is all its
+ * devices'.
+ */
+static int guard_pasid(struct takeover_guard *guard, u16 rid, u64 *entry)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (!(entry[0] & VTD_CTX_PRESENT))
+		return 0;
+	switch (FIELD_GET(VTD_PTE_PGTT, entry[0])) {
+	case VTD_PGTT_FIRST_STAGE:
+		ret = guard_first_stage(guard, entry);
+		break;
+	case VTD_PGTT_SECOND_STAGE:
+	case VTD_PGTT_NESTED:
+		ret = guard_second_stage(guard, entry);
+		break;
+	case VTD_PGTT_PASS_THROUGH:
+		ret = guard_pass_through(guard, rid, entry);
+		break;
+	}
+	if (ret != -EOPNOTSUPP && ret != -EFAULT && ret != -EIO)
+		return ret;
+	return silence(guard, entry, ret);
+}
+
+/* Is it an entry that let addresses through? No other leads to that table. */
+static bool is_identity(const struct takeover_guard *guard, const u64 *entry)
+{
+	u64 top = virt_to_phys(guard->identity);
+
+	switch (FIELD_GET(VTD_PTE_PGTT, entry[0])) {
+	case VTD_PGTT_FIRST_STAGE:
+		return (entry[2] & VTD_PTE_FSPTPTR) == top;
+	case VTD_PGTT_SECOND_STAGE:
+		return (entry[0] & VTD_PTE_SSPTPTR) == top;
+	default:
+		return false;
+	}
+}
+
+/* The entries of a PASID table, where hardware will read it. */
+static int name_identity(struct takeover_guard *guard, u64 *table)
+{
+	u64 *entry, word;
+	int ret;
+
+	if (!guard->identity_did)
+		return 0;
+	for (entry = table; entry < table + VTD_TABLE_WORDS;
+	     entry += VTD_PTE_WORDS) {
+		if (!(entry[0] & VTD_CTX_PRESENT) ||
+		    !is_identity(guard, entry))
+			continue;
+		word = entry[1] & ~VTD_PTE_DID;
+		word |= FIELD_PREP(VTD_PTE_DID, guard->identity_did);
+		ret = takeover_write_later(guard->unit, entry + 1, word);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* A PASID table or directory, of ours or of the old kernel. */
+static bool is_known(struct takeover_guard *guard, u64 addr, size_t size)
+{
+	struct takeover_span span;
+
+	return takeover_is_copy(guard->unit, addr) ||
+	       (takeover_oldmem_plausible(addr, size) &&
+		!takeover_forbidden(addr, size, &span));
+}
+
+static int read_table(struct takeover_guard *guard, u64 *buffer, u64 addr,
+		      size_t size)
+{
+	const u64 *table = phys_to_virt(addr);
+	unsigned int i;
+
+	if (!takeover_is_copy(guard->unit, addr))
+		return vtd_read_oldmem(buffer, addr, size);
+	for (i = 0; i < size / sizeof(u64); i++)
+		buffer[i] = READ_ONCE(table[i]);
+	return 0;
+}
+
+/* Return: where the changed table is now, 0 if there is no page for it. */
+static u64 write_table(struct takeover_guard *guard, const u64 *buffer,
+		       u64 addr)
+{
+	u64 *table = takeover_is_copy(guard->unit, addr) ? phys_to_virt(addr) :
+							   new_copy(guard);
+	unsigned int i;
+
+	if (!table)
+		return 0;
+	for (i = 0; i < VTD_TABLE_WORDS; i++)
+		keep_word(table, i, buffer[i]);
+	vtd_flush_lines(table, VTD_TABLE_SIZE);
+	return virt_to_phys(table);
+}
+
+/* A PASID table, by its directory entry in a buffer. */
+static int guard_pasids(struct takeover_guard *guard, u16 rid, u64 *pde,
+			unsigned int first, unsigned int end)
+{
+	u64 addr = *pde & VTD_PDE_SMPTBLPTR;
+	int ret, changed = 0;
+	unsigned int i;
+
+	if (!(*pde & VTD_CTX_PRESENT))
+		return 0;
+	if (!is_known(guard, addr, VTD_TABLE_SIZE))
+		return silence(guard, pde, -EFAULT);
+	ret = read_table(guard, guard->pasids, addr, VTD_TABLE_SIZE);
+	if (ret == -EIO)
+		return silence(guard, pde, -EIO);
+	if (ret)
+		return ret;
+
+	for (i = first; i < end; i++) {
+		ret = guard_pasid(guard, rid,
+				  guard->pasids + i * VTD_PTE_WORDS);
+		if (ret < 0)
+			return ret;
+		changed |= ret;
+	}
+	if (!changed)
+		return 0;
+	addr = write_table(guard, guard->pasids, addr);
+	if (!addr)
+		return -ENOMEM;
+	ret = name_identity(guard, phys_to_virt(addr));
+	if (ret)
+		return ret;
+	*pde = (*pde & ~VTD_PDE_SMPTBLPTR) | addr;
+	return 1;
+}
+
+/* PASIDs of a device, the last one not among them. */
+struct pasids {
+	unsigned int	first;
+	unsigned int	end;
+};
+
+/* Without PASIDs only one entry is looked at by hardware. */
+static struct pasids pasids_of(const struct takeover_unit *unit,
+			       const u64 *entry)
+{
+	unsigned int pdes = vtd_pasid_directory_size(entry[0]) / sizeof(u64);
+	unsigned int pasid = takeover_rid_pasid(unit, entry);
+
+	if (entry[0] & VTD_SM_CTX_PASIDE)
+		return (struct pasids){ 0, pdes * VTD_PASIDS_PER_TABLE };
+	return (struct pasids){ pasid, pasid + 1 };
+}
+
+/*
+ * A page of a directory, in a buffer; @base is its first PASID. Return: 1 if
+ * one of its entries is another one now, 0 if none, or a negative errno.
+ */
+static int guard_directory_page(struct takeover_guard *guard, u16 rid,
+				unsigned int base, struct pasids pasids)
+{
+	unsigned int i, first, end;
+	int ret, changed = 0;
+
+	for (i = 0; i < VTD_TABLE_WORDS; i++, base += VTD_PASIDS_PER_TABLE) {
+		first = max(pasids.first, base);
+		end = min(pasids.end, base + VTD_PASIDS_PER_TABLE);
+		if (first >= end)
+			continue;
+		ret = guard_pasids(guard, rid, guard->directory + i,
+				   first - base, end - base);
+		if (ret < 0)
+			return ret;
+		changed |= ret;
+	}
+	return changed;
+}
+
+static bool is_in_use(const u64 *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < VTD_TABLE_WORDS; i++)
+		if (page[i] & VTD_CTX_PRESENT)
+			return true;
+	return false;
+}
+
+/* Reads part of a directory; what does not belong to it is empty. */
+static int read_directory(struct takeover_guard *guard, u64 addr, size_t size)
+{
+	unsigned int i;
+
+	for (i = size / sizeof(u64); i < VTD_TABLE_WORDS; i++)
+		guard->directory[i] = 0;
+	return read_table(guard, guard->directory, addr,
+			  min(size, VTD_TABLE_SIZE));
+}
+
+/*
+ * A copy of a directory has one page. Where others are in use beside one that
+ * changes, no copy will do.
+ */
+static int guard_scalable(struct takeover_guard *guard, u16 rid, u64 *entry)
+{
+	u64 addr = entry[0] & VTD_SM_CTX_PASIDDIRPTR, copy = 0, word;
+	size_t size = vtd_pasid_directory_size(entry[0]), at;
+	struct pasids pasids = pasids_of(guard->unit, entry);
+	unsigned int base;
+	int ret;
+
+	if (!is_known(guard, addr, size))
+		return -EFAULT;
+	guard->alone = !(entry[0] & VTD_SM_CTX_PASIDE);
+	for (at = 0; at < size; at += VTD_TABLE_SIZE) {
+		base = at / sizeof(u64) * VTD_PASIDS_PER_TABLE;
+		ret = read_directory(guard, addr + at, size - at);
+		if (!ret)
+			ret = guard_directory_page(guard, rid, base, pasids);
+		if (ret < 0)
+			return ret;
+		if (at && (ret || (copy && is_in_use(guard->directory))))
+			return -E2BIG;
+		if (ret) {
+			copy = write_table(guard, guard->directory, addr);
+			if (!copy)
+				return -ENOMEM;
+		}
+	}
+	if (!copy)
+		return 0;
+
+	word = entry[0] & ~VTD_SM_CTX_PASIDDIRPTR;
+	if (size > VTD_TABLE_SIZE)
+		word = (word & ~VTD_SM_CTX_PDTS) |
+		       FIELD_PREP(VTD_SM_CTX_PDTS, VTD_PDTS_OF_PAGE);
+	WRITE_ONCE(entry[0], word | copy);
+	return 1;
+}
+
+static void end_walk(struct takeover_guard *guard)
+{
+	unsigned int i;
+
+	takeover_memo_free(&guard->memo);
+	for (i = 0; i < COPY_PAGES && guard->copies[i]; i++)
+		takeover_budget_free(&guard->budget, guard->copies[i]);
+	for (i = 0; i < LEVELS_MAX && guard->buffer[i]; i++)
+		takeover_budget_free(&guard->budget, guard->buffer[i]);
+	if (guard->pasids)
+		takeover_budget_free(&guard->budget, guard->pasids);
+	if (guard->directory)
+		takeover_budget_free(&guard->budget, guard->directory);
+	if (guard->blocks)
+		takeover_budget_free(&guard->budget, (u64 *)guard->blocks);
+	guard->unit->nr_guard_pages = guard->budget.used;
+	vtd_free_table(guard);
+}
+
+static struct takeover_guard *begin_walk(struct takeover_unit *unit)
+{
+	struct takeover_guard *guard = vtd_alloc_table(unit, GFP_KERNEL);
+	unsigned int i;
+
+	static_assert(sizeof(*guard) <= VTD_TABLE_SIZE);
+
+	if (!guard)
+		return NULL;
+	fill_scratch();
+	guard->unit = unit;
+	guard->budget.unit = unit;
+	guard->budget.left = unit->guard_budget;
+	guard->memo.budget = &guard->budget;
+	guard->tables.first = 1;
+	guard->free.first = 1;
+	for (i = 0; i < LEVELS_MAX; i++) {
+		guard->buffer[i] = takeover_budget_page(&guard->budget);
+		if (!guard->buffer[i])
+			goto fail;
+	}
+	guard->pasids = takeover_budget_page(&guard->budget);
+	guard->directory = takeover_budget_page(&guard->budget);
+	guard->blocks = (u8 *)takeover_budget_page(&guard->budget);
+	if (guard->pasids && guard->directory && guard->blocks) {
+		takeover_forbidden_blocks(guard->blocks);
+		return guard;
+	}
+fail:
+	end_walk(guard);
+	return NULL;
+}
+
+/* What a device took that gets nothing for it, for others to use. */
+static void take_back(struct takeover_guard *guard, unsigned int copies,
+		      unsigned int later)
+{
+	if (guard->retries++ >= RETRIES_MAX)
+		return;
+	takeover_write_fewer(guard->unit, later);
+	while (guard->nr_copies > copies)
+		takeover_budget_free(&guard->budget,
+				     copy_at(guard, --guard->nr_copies +
+						    FIRST_COPY));
+	/* It tells of copies that are gone. */
+	takeover_memo_free(&guard->memo);
+	if (guard->identity_copies >= copies)
+		guard->identity = NULL;
+}
+
+static int guard_entry(struct takeover_guard *guard, u16 rid, u64 *entry)
+{
+	unsigned int copies, later;
+	int ret;
+
+	if (!guard)
+		return -ENOMEM;
+	copies = guard->nr_copies;
+	later = guard->unit->nr_later;
+	ret = guard->unit->scalable ? guard_scalable(guard, rid, entry) :
+				      guard_legacy(guard, rid, entry);
+	if (ret == -ENOMEM || ret == -E2BIG)
+		take_back(guard, copies, later);
+	return ret;
+}
+
+static int allow_reserved(u16 rid, u64 start, u64 end, void *data)
+{
+	struct takeover_unit *unit = data;
+
+	if (takeover_allow(start, end + 1))
+		pr_warn("%s: %02x:%02x.%x: its reserved memory %#llx-%#llx is this kernel's: devices reach it\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid), start, end);
+	return 0;
+}
+
+/**
+ * takeover_guard - keep adopted devices out of forbidden memory
+ * @unit: unit whose old tables were copied; hardware does not see the copies
+ *
+ * An entry that cannot be guarded is dropped. Nothing that is allocated here
+ * for hardware to read is freed again. What firmware reserves is not forbidden,
+ * wherever it lies.
+ */
+void takeover_guard(struct takeover_unit *unit)
+{
+	struct takeover_guard *guard;
+	unsigned int rid;
+	u64 *entry;
+	int ret;
+
+	if (unit->unguarded)
+		return;
+	vtd_visit_reserved(unit, allow_reserved, unit);
+	if (!takeover_forbidden_pages())
+		return;
+
+	guard = begin_walk(unit);
+	for_each_set_bit(rid, unit->adopted, TAKEOVER_RIDS) {
+		entry = takeover_context_entry(unit, rid);
+		ret = guard_entry(guard, rid, entry);
+		if (ret < 0)
+			takeover_drop_entry(unit, rid, entry,
+					    "its tables cannot be guarded",
+					    ret);
+		else
+			unit->nr_repaired += ret;
+		if (ret)
+			vtd_flush_lines(entry, takeover_entry_words(unit) *
+					       sizeof(*entry));
+	}
+	if (guard)
+		end_walk(guard);
+}
+
+/* An entry that was guarded leads to old tables, or to copies in our memory. */
+static bool leads_to_copies(const struct takeover_unit *unit, const u64 *entry)
+{
+	u64 pointer = unit->scalable ? VTD_SM_CTX_PASIDDIRPTR : VTD_CTX_SSPTPTR;
+
+	return takeover_all_forbidden(READ_ONCE(entry[0]) & pointer,
+				      VTD_TABLE_SIZE);
+}
+
+/**
+ * takeover_guard_devices - empty what devices know of forbidden memory
+ * @unit: unit that uses our root table, nothing of old in its caches
+ *
+ * A device-TLB may hold what was cut from its device's tables. A device that
+ * does not forget is blocked: a translated request needs a present entry (4.1).
+ */
+void takeover_guard_devices(struct takeover_unit *unit)
+{
+	unsigned int rid;
+
+	if (!unit->nr_repaired)
+		return;
+	for_each_set_bit(rid, unit->adopted, TAKEOVER_RIDS) {
+		if (test_bit(rid, unit->confined) ||
+		    !leads_to_copies(unit, takeover_context_entry(unit, rid)) ||
+		    !takeover_make_forget(unit, rid))
+			continue;
+		takeover_evict_rid(unit, rid, -ETIMEDOUT);
+		unit->nr_adopted--;
+		unit->nr_dropped++;
+		pr_warn("%s: %02x:%02x.%x: blocked, it does not forget where it had access\n",
+			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+			VTD_RID_FUNCTION(rid));
+	}
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A repaired table takes the place of none.
+//
+// file: guard.c
+// breaks: SHIELD
+
+@@
+expression guard, buffer;
+identifier ret;
+@@
+- return ret ? keep_copy(guard, buffer) : AS_IT_IS;
++ return AS_IT_IS;

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A unit that does not snoop sees what was in the page before.
+//
+// file: guard.c
+// breaks: ALIVE
+
+@@
+@@
+identity_word(...)
+{
+<...
+- vtd_flush_lines(table, VTD_TABLE_SIZE);
+...>
+}

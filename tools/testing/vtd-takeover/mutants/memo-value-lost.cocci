@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A table that was repaired is remembered as good.
+//
+// file: memo.c
+// breaks: SHIELD
+
+@@
+symbol memo, chain, key, value;
+expression e;
+@@
+  put_key(memo, chain,
+- value ? key | value
++ value ? key
+  : e);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// All that the old kernel had is forbidden.
+//
+// file: oldmem.c
+// breaks: ALIVE
+
+@@
+expression phdr;
+@@
+- phdr->p_offset != phdr->p_paddr
++ phdr->p_filesz

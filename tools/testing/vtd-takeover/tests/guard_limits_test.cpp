@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What the guard does not understand, what it cannot read, and what there is too much of. Then
+// somebody goes without access, and who that is and what it costs the others is asked here.
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/guarded.h"
+
+using namespace vtd;
+
+namespace {
+
+constexpr u64 gib = u64{1} << 30;
+constexpr u64 good = gib;
+constexpr u64 large = 0x80;
+// CAP and ECAP
+constexpr u64 zlr = 1 << 22, pages_2m = u64{1} << 34, pages_1g = u64{1} << 35;
+constexpr u64 ssts = u64{1} << 46, fsts = u64{1} << 47, pt = 1 << 6, pasid = u64{1} << 40,
+              srs = u64{1} << 31;
+constexpr u64 sagaw(u64 bits) { return bits << 8; }
+// 9.5, 9.6: blocks, and is not reported.
+constexpr u64 silent = 2;
+constexpr u64 paside = 1 << 3, rid_priv = 1 << 20;
+
+class Limits : public Guarded {
+protected:
+    Limits() { machine.unit.ecap |= pasid; }
+    u64 harmless() {
+        const Phys two = table();
+        word(two, 0) = good | large | rw;
+        return above(two);
+    }
+    // Its first page is the crash kernel's, its second one is not.
+    u64 harmful() {
+        const Phys two = table(), last = table();
+        word(two, 0) = last.value | rw;
+        word(last, 0) = crash_start | rw;
+        word(last, 1) = good | rw;
+        return above(two);
+    }
+    // Of this many tables each has to be copied.
+    u64 too_much(unsigned tables) {
+        const Phys two = table();
+        for (unsigned n = 0; n < tables; n++) {
+            const Phys last = table();
+            word(two, n) = last.value | rw;
+            word(last, 0) = crash_start | rw;
+        }
+        return above(two);
+    }
+    u64* old_pasid(unsigned n) { return machine.old_page(pasids_).data() + n * std::size_t{8}; }
+    // Of the first table of a directory.
+    const u64* our_pasid(unsigned n) {
+        const u64 directory = ours(nic)[0] & ~(page - 1);
+        return in_ours(in_ours(directory)[0] & ~(page - 1)) + n * std::size_t{8};
+    }
+    static const u64* in_ours(u64 at) { return reinterpret_cast<const u64*>(at); }
+    static const u64* below(const u64* table, unsigned at) {
+        return in_ours(table[at] & ((u64{1} << 52) - page));
+    }
+    static bool silenced(const u64* entry) { return entry[0] == silent; }
+    bool told_of_drop(const std::string& error) const {
+        return std::ranges::any_of(machine.traced, [&](const Traced& traced) {
+            return traced.event == VTD_TRACE_DROP && traced.what == nic.value &&
+                   traced.before & 1 && traced.now == u64{} - std::stoul(error);
+        });
+    }
+
+    // Once more, without what it says not being changed.
+    void refused(const std::string& error, const std::function<void()>& prepare) {
+        const u64 cap = machine.unit.cap, ecap = machine.unit.ecap;
+        prepare();
+        adopt();
+        EXPECT_TRUE(blocked(nic));
+        EXPECT_TRUE(logged("00:01.0: ") && logged("its tables cannot be guarded (-" + error + ")"))
+            << testing::PrintToString(machine.log);
+        EXPECT_TRUE(told_of_drop(error));
+        start_again();
+        machine.unit.cap = cap;
+        machine.unit.ecap = ecap;
+    }
+    // Anything may fail when this page is read for the last time, which is by the guard.
+    void at_last_read(Phys at, const std::function<void()>& then) {
+        unsigned reads = 0;
+        machine.on_read = [&](Phys where, std::size_t) { reads += where == at; };
+        adopt();
+        start_again();
+        machine.on_read = [=, left = reads](Phys where, std::size_t) mutable {
+            if (where == at && --left == 0)
+                then();
+        };
+        adopt();
+        machine.on_read = [](Phys, std::size_t) {};
+    }
+    bool reaches_forbidden(Rid rid, u64 iova) {
+        for (const auto access : {model::Access::read, model::Access::write})
+            if (const auto at = target(walk(new_rtaddr(), iova, access, true, rid), iova))
+                if (forbidden(*at, page))
+                    return true;
+        return false;
+    }
+};
+
+TEST_P(Limits, LetsNothingThroughThatItDoesNotUnderstand) {
+    if (scalable())
+        return;
+    const auto passing = [&](u64 low, u64 high) {
+        old(nic)[0] = low | 1;
+        old(nic)[1] = own.value << 8 | high;
+    };
+    refused("95", [&] { passing(harmless() | 3 << 2, 2); });
+    refused("95", [&] {
+        machine.unit.ecap &= ~pt;
+        passing(2 << 2, 2);
+    });
+    refused("95", [&] { passing(u64{1} << 43 | 2 << 2, 2); });
+    refused("95", [&] { passing(2 << 2, 1); });
+    refused("95", [&] { // two levels
+        machine.unit.cap |= sagaw(1);
+        passing(2 << 2, 0);
+    });
+    refused("95", [&] { // and six
+        machine.unit.cap |= sagaw(16);
+        passing(2 << 2, 4);
+    });
+    refused("95", [&] { passing(harmless(), 4); });
+}
+
+TEST_P(Limits, UnderstandsNoOtherPasids) {
+    if (!scalable())
+        return;
+    for (const u64 type : {0, 5, 6, 7})
+        refused("95", [&] { give(harmless(), 4, type); });
+    refused("95", [&] { // neither four levels nor five
+        give(harmless(), 4, 1);
+        old_pasid(0)[2] |= 2 << 2;
+    });
+    refused("95", [&] { // six
+        give(harmless(), 6);
+    });
+    refused("95", [&] {
+        machine.unit.ecap &= ~pt;
+        give(0, 4, 4);
+    });
+    refused("95", [&] {
+        machine.unit.ecap &= ~(ssts | fsts);
+        give(0, 4, 4);
+    });
+    refused("95", [&] { // no number of levels that is one
+        machine.unit.ecap &= ~fsts;
+        machine.unit.cap &= ~sagaw(31);
+        give(0, 4, 4);
+    });
+    refused("95", [&] {
+        give(0, 4, 4);
+        old_pasid(0)[0] |= u64{1} << 43;
+    });
+    refused("95", [&] {
+        give(0, 4, 4);
+        old_pasid(0)[2] |= u64{1} << 43;
+    });
+    refused("14", [&] { give(crash_start, 4); });
+}
+
+// All have the widest table, or else the unit would not have them.
+TEST_P(Limits, HasOneIdentityTable) {
+    if (scalable())
+        return;
+    machine.unit.cap |= sagaw(2);
+    give(0, 4, 4);
+    give(0, 3, 4, false, disk);
+    adopt();
+    EXPECT_EQ(now(good), good);
+    EXPECT_TRUE(blocked(disk));
+}
+
+// Units of first-stage tables alone, and of three levels.
+TEST_P(Limits, LetsThroughByWhatTheUnitHas) {
+    if (!scalable())
+        return;
+    for (const bool first : {true, false}) {
+        const u64 cap = machine.unit.cap, ecap = machine.unit.ecap;
+        if (first)
+            machine.unit.ecap &= ~ssts;
+        else
+            machine.unit.cap = (cap & ~sagaw(31)) | sagaw(2);
+        give(0, 4, 4);
+        adopt();
+        EXPECT_EQ(our_pasid(0)[1] & 0xffff, own.value);
+        name();
+        EXPECT_NE(our_pasid(0)[1] & 0xffff, own.value);
+        EXPECT_EQ(our_pasid(0)[0] >> 6 & 7, first ? 1U : 2U);
+        for (const u64 at : {u64{0}, low_end - page, low_end, crash_start - page, crash_start,
+                             crash_end - page, crash_end, u64{1} << 38})
+            EXPECT_EQ(now(at), forbidden(at, page) ? std::nullopt : std::optional{at});
+        start_again();
+        machine.unit.cap = cap;
+        machine.unit.ecap = ecap;
+    }
+}
+
+// Nothing told supervisors from users before.
+TEST_P(Limits, LetsSupervisorsThroughAsWell) {
+    if (!scalable())
+        return;
+    machine.unit.ecap = (machine.unit.ecap & ~ssts) | srs;
+    give(0, 4, 4);
+    old(nic)[1] = rid_priv;
+    adopt();
+    EXPECT_EQ(our_pasid(0)[0] >> 6 & 7, 1U);
+    for (const u64 at : {crash_start - page, crash_start, crash_end})
+        EXPECT_EQ(now(at), forbidden(at, page) ? std::nullopt : std::optional{at});
+}
+
+TEST_P(Limits, NeedsAnIdForWhatIsLetThrough) {
+    machine.no_did = -ENOSPC;
+    refused("28", [&] { give(0, 4, 4); });
+}
+
+// In scalable mode it is noted who uses an id, and that takes memory from time to time.
+TEST_P(Limits, NeedsToNoteWhoUsesTheId) {
+    if (!scalable())
+        return;
+    constexpr unsigned notes = 4096 / 4; // of a page
+    // All but those of the card and the disk, and of the identity table.
+    unsigned left = notes - 3;
+    for (unsigned slot = 2; left; slot++) {
+        const u64 top = harmless();
+        const Rid rid = Rid::of(0, slot, 0);
+        give(top, 4, 2, false, rid);
+        old(rid)[0] |= paside;
+        for (unsigned n = 0; n < 250 && left; n++, left--) {
+            if (n % 64 == 0) {
+                pasids_ = table();
+                word(directory_, n / 64) = pasids_.value | 1;
+            }
+            old_pasid(n % 64)[0] = 2 << 6 | 2 << 2 | top | 1;
+            old_pasid(n % 64)[1] = 2 + n;
+        }
+    }
+    give(0, 4, 4);
+    give(0, 4, 4, false, disk);
+    ASSERT_LT(nic, disk);
+    at_last_read(pasids_, [&] {
+        EXPECT_EQ(machine.unit.nr_tags, notes);
+        machine.allocations = 0;
+    });
+    EXPECT_FALSE(blocked(nic));
+    EXPECT_TRUE(blocked(disk));
+    EXPECT_TRUE(logged("00:1f.2: entry dropped: its tables cannot be guarded (-12)"));
+}
+
+// Each stream of a device for itself.
+TEST_P(Limits, SilencesWhatItMust) {
+    if (!scalable())
+        return;
+    const Phys poison = table();
+    const u64 bad = harmful(), fine = harmless();
+    give(fine, 4);
+    old(nic)[0] |= paside;
+    const auto set = [&](unsigned n, u64 type, u64 first, u64 second) {
+        old_pasid(n)[0] = type << 6 | 2 << 2 | second | 1;
+        old_pasid(n)[1] = own.value;
+        old_pasid(n)[2] = first;
+    };
+    set(2, 0, 0, 0);            // of no type
+    set(3, 2, 0, crash_start);  // tables where there can be none
+    set(4, 2, 0, poison.value); // or that cannot be read
+    set(5, 4, 0, 0);            // all addresses
+    set(6, 3, 0x123000, bad);   // nested: only the second stage counts
+    set(7, 1, fine, 0);         // first stage, sound
+    set(8, 1, bad, 0);          // and not
+    machine.poisoned.insert(poison);
+    adopt();
+    name();
+    EXPECT_TRUE(std::equal(our_pasid(0), our_pasid(2), old_pasid(0)));
+    for (const unsigned n : {2U, 3U, 4U})
+        EXPECT_TRUE(silenced(our_pasid(n))) << n;
+    EXPECT_EQ(our_pasid(5)[0] >> 6 & 7, 2U);
+    EXPECT_NE(our_pasid(5)[1] & 0xffff, own.value);
+    EXPECT_EQ(our_pasid(6)[0] >> 6 & 7, 3U);
+    EXPECT_EQ(our_pasid(6)[1] & 0xffff, own.value);
+    EXPECT_EQ(our_pasid(6)[2], 0x123000U);
+    const u64* two = below(below(in_ours(our_pasid(6)[0] & ~(page - 1)), 0), 0);
+    EXPECT_EQ(below(two, 0)[0], 0U);
+    EXPECT_EQ(below(two, 0)[1], good | rw);
+    EXPECT_TRUE(std::equal(our_pasid(7), our_pasid(8), old_pasid(7)));
+    // 9.6: User/Supervisor is clear on the way, and SRE: nobody gets there.
+    EXPECT_TRUE(std::equal(our_pasid(8), our_pasid(9), old_pasid(8)));
+    EXPECT_EQ(machine.unit.nr_cut, 3U + 1);
+}
+
+// The same page is harmless as a table of pages, and not as a table of tables.
+TEST_P(Limits, KnowsATableByItsLevel) {
+    const Phys top = table(), three = table(), two = table(), both = table();
+    word(top, 0) = three.value | rw;
+    word(three, 0) = two.value | rw;
+    word(two, 0) = both.value | rw;
+    word(three, 1) = both.value | rw;
+    word(both, 0) = good | rw;
+    give(top.value, 4);
+    adopt();
+    EXPECT_EQ(now(0), good);
+    EXPECT_EQ(machine.traced, (std::vector<Traced>{{VTD_TRACE_CUT, 2, good | rw, 0}}));
+}
+
+// And harmless to who is a user, not to supervisors or where there is no such difference.
+TEST_P(Limits, KnowsATableByItsFormat) {
+    if (!scalable())
+        return;
+    const u64 top = harmful();
+    for (const unsigned last : {1U, 2U, 3U}) {
+        give(harmless(), 4);
+        old(nic)[0] |= paside;
+        const auto set = [&](unsigned n, u64 type, u64 flags) {
+            const bool first = type == 1;
+            old_pasid(n)[0] = type << 6 | 2 << 2 | (first ? 0 : top) | 1;
+            old_pasid(n)[1] = own.value;
+            old_pasid(n)[2] = first ? top | flags : 0;
+        };
+        set(1 + last % 3, 1, 0);       // a user
+        set(1 + (last + 1) % 3, 1, 1); // SRE
+        set(1 + (last + 2) % 3, 2, 0);
+        adopt();
+        EXPECT_EQ(our_pasid(1 + last % 3)[2] & ~(page - 1), top);
+        const u64 tops[] = {our_pasid(1 + (last + 1) % 3)[2], our_pasid(1 + (last + 2) % 3)[0]};
+        for (const u64 found : tops)
+            EXPECT_EQ(below(below(below(in_ours(found & ~(page - 1)), 0), 0), 0)[0], 0U);
+        start_again();
+    }
+}
+
+// A copy of a directory has one page.
+TEST_P(Limits, CopiesOnePageOfADirectory) {
+    if (!scalable())
+        return;
+    // What the first page leads to, and what the second does.
+    for (const bool first_bad : {false, true})
+        for (const int second : {0, 1, 2}) {
+            const Phys directory = table(), more = table();
+            ASSERT_EQ(more.value, directory.value + page);
+            give(first_bad ? harmful() : harmless(), 4);
+            const Phys first = pasids_;
+            give(second == 2 ? harmful() : harmless(), 4);
+            word(directory, 0) = first.value | 1;
+            word(more, 3) = second ? pasids_.value | 1 : 0;
+            old(nic)[0] = directory.value | 3 << 9 | paside | 1; // 1024 tables
+            adopt();
+            const bool both = first_bad && second;
+            EXPECT_EQ(blocked(nic), both || second == 2);
+            EXPECT_EQ(logged("its tables cannot be guarded (-7)"), both || second == 2);
+            if (!first_bad && second < 2) {
+                EXPECT_TRUE(same(ours(nic), old(nic)));
+            }
+            if (first_bad && !second) {
+                EXPECT_EQ(ours(nic)[0] >> 9 & 7, 2U); // one page
+                EXPECT_EQ(now(0), std::nullopt);
+                EXPECT_EQ(now(page), good);
+            }
+            start_again();
+        }
+}
+
+// Copies that were made for other ids are repaired where they are.
+TEST_P(Limits, RepairsCopiesWithoutCopyingThem) {
+    if (!scalable())
+        return;
+    give(harmful(), 4);
+    old_pasid(0)[1] = TAKEOVER_DID_OF_DRIVER;
+    adopt();
+    EXPECT_EQ(machine.unit.nr_guard_pages, 4U); // of page tables
+    EXPECT_EQ(machine.unit.nr_copies, 2U);
+    EXPECT_EQ(now(0), std::nullopt);
+    EXPECT_EQ(now(page), good);
+}
+
+// Forbidden memory is no place for a table, in old RAM or not.
+TEST_P(Limits, KnowsNoTablesInForbiddenMemory) {
+    const Phys two = table(), last = table();
+    word(two, 0) = last.value | rw;
+    word(last, 0) = good | rw;
+    give(above(two), 4);
+    takeover_forbid(last.value, last.value + page);
+    adopt();
+    EXPECT_EQ(now(0), std::nullopt);
+    EXPECT_EQ(machine.unit.nr_cut, 1U);
+    EXPECT_FALSE(blocked(nic));
+    start_again();
+    if (!scalable())
+        return;
+    forbid();
+    for (const bool directory : {false, true}) {
+        give(harmless(), 4);
+        const Phys at = directory ? directory_ : pasids_;
+        takeover_forbid(at.value, at.value + page);
+        adopt();
+        EXPECT_TRUE(blocked(nic));
+        EXPECT_TRUE(logged("its tables cannot be guarded (-14)"));
+        start_again();
+    }
+}
+
+TEST_P(Limits, BlocksWhatItCannotRead) {
+    const Phys two = table();
+    word(two, 0) = good | large | rw;
+    give(above(two), 4);
+    machine.unmappable.insert(two);
+    adopt();
+    EXPECT_TRUE(blocked(nic));
+    EXPECT_TRUE(logged("its tables cannot be guarded (-12)"));
+    machine.unmappable.clear();
+    start_again();
+    if (!scalable())
+        return;
+
+    for (const bool pasids : {false, true})
+        for (const bool directory : {false, true})
+            for (const bool poison : {false, true}) {
+                give(harmless(), 4);
+                old(nic)[0] |= pasids ? paside : 0;
+                const Phys at = directory ? directory_ : pasids_;
+                at_last_read(
+                    at, [&, at] { (poison ? machine.poisoned : machine.unmappable).insert(at); });
+                // A stream of several that is gone is gone alone.
+                const bool alone = !pasids || directory || !poison;
+                EXPECT_EQ(blocked(nic), alone);
+                EXPECT_EQ(logged(poison ? "cannot be guarded (-5)" : "cannot be guarded (-12)"),
+                          alone);
+                if (!alone) {
+                    EXPECT_TRUE(silenced(in_ours(ours(nic)[0] & ~(page - 1))));
+                }
+                machine.poisoned.clear();
+                machine.unmappable.clear();
+                start_again();
+            }
+}
+
+// A large page at the border is none if the unit does not have such pages, or not there.
+TEST_P(Limits, MakesNoPageOfAFlawedOne) {
+    const Phys top = table(), three = table(), two = table();
+    word(top, 0) = three.value | rw;
+    word(three, 0) = two.value | rw;
+    word(three, 1) = (5 << 21) | large | rw; // not at its border
+    word(two, 0) = large | rw;
+    give(top.value, 4);
+    for (const u64 without : {u64{0}, pages_2m, pages_1g}) {
+        const u64 cap = machine.unit.cap;
+        machine.unit.cap &= ~without;
+        adopt();
+        EXPECT_EQ(now(gib), std::nullopt);
+        EXPECT_EQ(now(low_end), without == pages_2m ? std::nullopt : std::optional{low_end});
+        EXPECT_EQ(now(low_end), before(low_end));
+        EXPECT_EQ(now(0), std::nullopt);
+        start_again();
+        machine.unit.cap = cap;
+    }
+}
+
+// 9.8: the memory type of a page is told by another bit if it is large.
+TEST_P(Limits, KeepsTheMemoryTypeOfParts) {
+    if (!scalable())
+        return;
+    for (const bool pat : {false, true}) {
+        const u64 rights = 0x7 | large | (pat ? 1 << 12 : 0);
+        const Phys top = table(), three = table();
+        word(top, 0) = three.value | 7;
+        word(three, 0) = rights;
+        give(top.value, 4, 1);
+        adopt();
+        const u64* four = in_ours(our_pasid(0)[2] & ~(page - 1));
+        const u64* two = below(below(four, 0), 0);
+        EXPECT_EQ(two[100], u64{100} << 21 | rights);
+        EXPECT_EQ(below(two, 0)[0x1ff], 0x1ff000 | 7 | (pat ? large : 0));
+        EXPECT_EQ(below(two, 0)[0], 0U);
+        EXPECT_EQ(now(0x1ff000), 0x1ff000U);
+        start_again();
+    }
+}
+
+// Of the identity table too; but there are no tables full of it for more than a gigabyte.
+TEST_P(Limits, HasScratchPagesWhereAddressesAreLetThrough) {
+    machine.unit.cap |= zlr;
+    takeover_forbid(u64{1} << 39, u64{2} << 39);
+    give(0, 4, 4);
+    adopt();
+    const auto written = [&](u64 at) {
+        return target(walk(new_rtaddr(), at, model::Access::write), at);
+    };
+    EXPECT_EQ(written(crash_start), takeover_scratch_page());
+    EXPECT_EQ(now(crash_start), std::nullopt);
+    EXPECT_EQ(written(crash_start + (4 << 21)), takeover_scratch_page());
+    EXPECT_EQ(written((u64{1} << 39) + 5 * gib), std::nullopt);
+    EXPECT_EQ(written(good), good);
+}
+
+// What one device learnt is of use for the next, unless it was taken back.
+TEST_P(Limits, KeepsTheIdentityTableOfOthers) {
+    machine.unit.guard_budget = 40;
+    give(0, 4, 4);
+    give(too_much(100), 4, 2, false, disk);
+    give(0, 4, 4, false, sound);
+    adopt();
+    EXPECT_TRUE(blocked(disk));
+    EXPECT_FALSE(blocked(sound));
+    EXPECT_EQ(now(good), good);
+    if (!scalable()) {
+        EXPECT_EQ(ours(nic)[0] & ~(page - 1), ours(sound)[0] & ~(page - 1));
+    }
+}
+
+// Too many of those that do not fit, and nothing is given back any more.
+TEST_P(Limits, GivesBackOnlySoOften) {
+    machine.unit.guard_budget = 40;
+    const u64 tables = too_much(100);
+    constexpr unsigned devices = 10;
+    for (unsigned n = 2; n < 2 + devices; n++)
+        give(tables, 4, 2, false, Rid::of(0, n, 0));
+    give(harmful(), 4, 2, false, disk);
+    adopt();
+    EXPECT_EQ(machine.unit.nr_dropped, devices + 1);
+    EXPECT_TRUE(blocked(disk));
+    EXPECT_LE(machine.unit.nr_guard_pages, 40U);
+}
+
+// As many copies as there are numbers for.
+TEST_P(Limits, CopiesOnlySoMuch) {
+    machine.unit.guard_budget = 100000;
+    machine.unit.cap &= ~(pages_2m | pages_1g);
+    refused("12", [&] { give(0, 4, 4); });
+}
+
+// Any page that is asked for may be the one that there is not.
+TEST_P(Limits, ShieldsWithWhatMemoryThereIs) {
+    const Phys top = table(), three = table(), two = table(), last = table();
+    word(top, 0) = three.value | rw;
+    word(three, 0) = large | rw;
+    word(three, 1) = two.value | rw;
+    word(two, 0) = last.value | rw;
+    word(last, 9) = crash_start | rw;
+    word(last, 10) = good | rw;
+    give(top.value, 4);
+    if (scalable()) {
+        old(nic)[0] |= paside;
+        old_pasid(1)[0] = 4 << 6 | 2 << 2 | 1;
+        old_pasid(1)[1] = TAKEOVER_DID_OF_DRIVER;
+    }
+    give(0, 4, 4, false, disk);
+    give(harmless(), 4, 2, false, sound);
+
+    int left = 0;
+    for (int pages = 0; !left; pages++) {
+        ASSERT_LT(pages, 1000);
+        start_again();
+        machine.allocations = pages;
+        adopt();
+        left = machine.allocations.value_or(0) > 0;
+        if (!machine.unit.root)
+            continue;
+        name();
+        for (const Rid rid : {nic, disk, sound})
+            for (const u64 at : {u64{0}, low_end - page, low_end, crash_start - page, crash_start,
+                                 crash_end - page, crash_end, good + 9 * page, good + 10 * page})
+                ASSERT_FALSE(reaches_forbidden(rid, at)) << pages << ' ' << std::hex << at;
+    }
+    EXPECT_EQ(now(good + 10 * page), good);
+    EXPECT_EQ(now(crash_start), std::nullopt);
+    EXPECT_EQ(now(low_end), low_end);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, Limits, testing::Values(Mode::Legacy, Mode::Scalable));
+
+} // namespace
