@@ -15,7 +15,7 @@ flag = $(if $(filter-out 0 n no,$($1)),$2)
 
 WHICH = $(call given,KERNEL,--kernel) $(call given,KDIR,--kdir)
 
-.PHONY: help kernel kdump matrix report series core model inspect mutants coverage fuzz counts docs kunit lint check check-all clean
+.PHONY: help kernel kdump matrix report series core model inspect mutants coverage fuzz counts bench docs kunit lint check check-all clean
 
 help: ## this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -59,7 +59,7 @@ inspect: ## build vtd-inspect; the last line is its path
 mutants: ## break the takeover in every known way; the last line says how often that was noticed
 	@$S/mutants.py
 
-fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of four fuzzers, KEEP=1)
+fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of five fuzzers, KEEP=1)
 	@$S/fuzz.py $(call given,FUZZ_SECONDS,--seconds) $(call flag,KEEP,--keep)
 
 coverage: ## count which lines and branches the tests execute; what is missing has to be explained
@@ -67,6 +67,9 @@ coverage: ## count which lines and branches the tests execute; what is missing h
 
 counts: ## count instructions beside stock's, and compare with results/counts.json
 	@$S/counts.py
+
+bench: ## walk page tables of up to a terabyte, beside plain reads; writes results/bench.json
+	@$S/bench.py
 
 kunit: ## boot the kernel and let it test its tables, PASIDs and formats
 	@$S/check.py --only kunit

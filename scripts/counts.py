@@ -25,6 +25,14 @@ What is held against each other is like work:
   release     of this, the old entry alone: on stock's side the difference between a copied entry
               and a free one. Told, and not judged, but against the figures of before.
 
+The guard is what stock does not do: nothing is forbidden above, so that it returns at once. Its own
+costs are counted apart, by vtd-guard-counts, over 1 to 64 GiB that a device maps:
+
+  guard       in pages of 4K, of 2M; with a hundred "bad" leaves; "shared" by 64 devices; tables and
+              what they map "scattered" all over the memory. Here the number that stands for devices
+              is that of GiB. Each table is read once, whole; what is known of it takes at most 16
+              bytes, where there are many.
+
 A mapping of old memory costs nothing here; mappings and bytes are counted. The takeover copies each
 page that it reads, since a machine check may have left poison there, and maps page by page, so that
 poison costs that page; stock maps, and reads in place.
@@ -52,6 +60,7 @@ PROJECT = TOP / "tools/testing/vtd-takeover"
 BUILD = OUT / "counts"
 BASELINE = TOP / "results/counts.json"
 PROGRAM = "vtd-counts"
+GUARD = "vtd-guard-counts"
 PASIDS = "takeover_reserve_pasids"  # what stock does not do
 REGRESSION = 1.03
 RATIO = 1.2
@@ -60,6 +69,9 @@ LINEAR = 1.05
 STEPS = ((1, 16, 64), (256, 1024, 4096))
 JUDGED = {"adoption", "interrupts", "attach"}
 TOLD = {"scattered", "snooping"}  # modes that are not held against stock
+TABLE = 4096
+KNOWN_BYTES = 16  # of a table, for the guard to know it again
+MANY_TABLES = 4096  # of fewer, whole pages of that are more
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,8 @@ class Row:
     devices: int
     ours: Cost
     stock: Cost | None  # which has nothing like it
+    tables: int = 0  # the guard's
+    known: int = 0  # bytes to know them again
 
     @property
     def name(self) -> str:
@@ -118,9 +132,10 @@ def build(source: Source) -> str:
     """Build the program with Linux's functions; return the compiler's name and version."""
     code = BUILD / "linux"
     stock.write(source, code)
-    with step(f"building {PROGRAM}"):
+    with step(f"building {PROGRAM} and {GUARD}"):
         run(["cmake", "-S", PROJECT, "-B", BUILD, "-G", "Ninja", f"-DSTOCK_CODE={code}"])
-        done = run(["cmake", "--build", BUILD, "--target", PROGRAM], check=False)
+        done = run(["cmake", "--build", BUILD, "--target", PROGRAM, "--target", GUARD],
+                   check=False)
     if done.returncode:
         errors = [s for s in done.stdout.splitlines() if "error" in s]
         die("\n".join(errors) or done.stdout[-2000:])
@@ -130,33 +145,52 @@ def build(source: Source) -> str:
     return run([found[1], "--version"]).stdout.splitlines()[0]
 
 
-def measure() -> dict[str, dict[str, Cost]]:
-    """Run it under callgrind; return by phase/mode/devices/side the whole and its PASID part."""
-    folder = BUILD / "callgrind"
+def callgrind(program: str) -> tuple[dict[str, str], list[list[str]]]:
+    """Run a program under callgrind; return its dumps by name, and the words that it printed."""
+    folder = BUILD / "callgrind" / program
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with step("counting instructions"):
+    with step(f"counting instructions of {program}"):
         done = run(["valgrind", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
-                    f"--callgrind-out-file={folder / 'out'}", BUILD / PROGRAM], check=False)
+                    f"--callgrind-out-file={folder / 'out'}", BUILD / program], check=False)
     if done.returncode:
-        said = [s for s in done.stderr.splitlines() if s.startswith(PROGRAM)]
+        said = [s for s in done.stderr.splitlines() if s.startswith(program)]
         die("\n".join(said) or f"valgrind failed: {done.stderr[-1000:]}")
-    counted = {}
+    dumps = {}
     for path in folder.iterdir():
         text = path.read_text()
         if found := re.search(r"^desc: Trigger: Client Request: (\S+)$", text, re.MULTILINE):
-            counted[found[1]] = (total(text), inclusive(text, PASIDS))
-    found_in: dict[str, dict[str, Cost]] = {}
-    for line in done.stdout.splitlines():
-        name, *numbers = line.split()
-        mappings, size, pasid_mappings, pasid_size = (int(n) for n in numbers)
-        if name not in counted:
+            dumps[found[1]] = text
+    lines = [line.split() for line in done.stdout.splitlines()]
+    if not lines:
+        die(f"{program} counted nothing")
+    for name, *_ in lines:
+        if name not in dumps:
             die(f"callgrind says nothing of {name}")
-        found_in[name] = {"all": Cost(counted[name][0], mappings, size),
-                          "pasids": Cost(counted[name][1], pasid_mappings, pasid_size)}
-    if not found_in:
-        die(f"{PROGRAM} counted nothing")
-    return found_in
+    return dumps, lines
+
+
+def measure() -> dict[str, dict[str, Cost]]:
+    """Count; return by phase/mode/devices/side the whole and its PASID part."""
+    dumps, lines = callgrind(PROGRAM)
+    found: dict[str, dict[str, Cost]] = {}
+    for name, *numbers in lines:
+        mappings, size, pasid_mappings, pasid_size = (int(n) for n in numbers)
+        found[name] = {"all": Cost(total(dumps[name]), mappings, size),
+                       "pasids": Cost(inclusive(dumps[name], PASIDS), pasid_mappings, pasid_size)}
+    return found
+
+
+def measure_guard() -> list[Row]:
+    """Count what the guard alone does."""
+    dumps, lines = callgrind(GUARD)
+    rows = []
+    for name, *numbers in lines:
+        phase, mode, gib = name.split("/")
+        tables, windows, size, known = (int(n) for n in numbers)
+        rows.append(Row(phase, mode, int(gib), Cost(total(dumps[name]), windows, size), None,
+                        tables, known))
+    return sorted(rows, key=lambda row: (row.mode, row.devices))
 
 
 def total(dump: str) -> int:
@@ -230,6 +264,19 @@ def too_dear(rows: list[Row]) -> Iterator[str]:
             yield f"{row.name}: {row.ratio:.3f} times stock, {RATIO} is the bound"
 
 
+def too_much(rows: list[Row]) -> Iterator[str]:
+    """Where the guard reads or remembers more than it has to."""
+    for row in rows:
+        if not row.tables:
+            continue
+        if row.ours.bytes != row.tables * TABLE:
+            yield (f"{row.name}: {row.ours.bytes / row.tables:.0f} bytes read of a table, "
+                   f"{TABLE} are in it")
+        if row.tables >= MANY_TABLES and row.known > KNOWN_BYTES * row.tables:
+            yield (f"{row.name}: {row.known / row.tables:.1f} bytes to know a table again, "
+                   f"{KNOWN_BYTES} is the bound")
+
+
 def not_linear(rows: list[Row]) -> Iterator[str]:
     """Where an entry costs more if there are more of them."""
     by_name = {row.name: row.ours for row in rows}
@@ -249,7 +296,7 @@ def not_linear(rows: list[Row]) -> Iterator[str]:
 
 
 def table(rows: list[Row]) -> str:
-    """The figures, for people."""
+    """The figures beside stock's, for people."""
     lines = [f"{'phase':10} {'mode':9} {'devices':>7} {'takeover':>9} {'stock':>9} {'ratio':>6} "
              f"{'per entry':>9} {'mappings':>13} {'KiB read':>13}"]
     for row in rows:
@@ -263,18 +310,32 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def guard_table(rows: list[Row]) -> str:
+    """The guard's figures, for people."""
+    lines = [f"{'guard':10} {'GiB':>4} {'tables':>7} {'instructions':>12} {'per table':>9} "
+             f"{'read':>6} {'known':>6} {'windows':>7}"]
+    for row in rows:
+        lines.append(f"{row.mode:10} {row.devices:4} {row.tables:7} {row.ours.instructions:12} "
+                     f"{row.ours.instructions / row.tables:9.1f} "
+                     f"{row.ours.bytes / row.tables:6.0f} {row.known / row.tables:6.1f} "
+                     f"{row.ours.mappings:7}")
+    return "\n".join(lines)
+
+
 def as_json(rows: list[Row], compiler: str, source: Source) -> str:
     """What is checked in."""
     figures = {row.name: {"instructions": row.ours.instructions, "mappings": row.ours.mappings,
                           "bytes": row.ours.bytes,
-                          "stock": row.stock.instructions if row.stock else None} for row in rows}
+                          "stock": row.stock.instructions if row.stock else None,
+                          **({"tables": row.tables, "known": row.known} if row.tables else {})}
+               for row in rows}
     return json.dumps({"compiler": compiler, "linux": source.label, "figures": figures},
                       indent=1) + "\n"
 
 
 def judge(rows: list[Row], compiler: str, baseline: Any) -> tuple[list[str], str]:
     """Return what is wrong, and what was not compared."""
-    problems = [*too_dear(rows), *not_linear(rows)]
+    problems = [*too_dear(rows), *too_much(rows), *not_linear(rows)]
     if baseline["compiler"] != compiler:
         return problems, (f"not compared with the baseline, which is of {baseline['compiler']}: "
                           f"this is {compiler}")
@@ -292,7 +353,7 @@ def kept() -> Any:
 def count(source: Source) -> tuple[list[Row], str]:
     """Build, run and put together; return the compiler's name as well."""
     compiler = build(source)
-    return compare(measure()), compiler
+    return [*compare(measure()), *measure_guard()], compiler
 
 
 def check(tally: Tally) -> None:
@@ -321,7 +382,9 @@ def command() -> int:
     needed()
     source = find(DEFAULT)
     rows, compiler = count(source)
-    print(table(rows))
+    print(table([row for row in rows if not row.tables]))
+    print()
+    print(guard_table([row for row in rows if row.tables]))
     if args.keep:
         write_whole(BASELINE, as_json(rows, compiler, source))
     problems, left_out = judge(rows, compiler, kept())

@@ -251,11 +251,41 @@ def test_each_phase_is_a_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     assert "FAIL counts: adoption/legacy" in printed and "PASS counts: attach/legacy" in printed
 
 
+def walk(tables: int, size: int, known: int) -> list[Row]:
+    """A walk of the guard's."""
+    return [Row("guard", "4K", 16, Cost(3000 * tables, 1, size), None, tables, known)]
+
+
+def test_a_table_read_twice_fails() -> None:
+    good = walk(8000, 8000 * 4096, 8000 * 16)
+    assert counts.judge(good, "gcc 1", kept(good)) == ([], "")
+    bad = walk(8000, 16000 * 4096, 8000 * 16)
+    assert counts.judge(bad, "gcc 1", kept(bad))[0] == [
+        "guard/4K/16: 8192 bytes read of a table, 4096 are in it"]
+
+
+def test_what_is_known_of_a_table_has_a_bound() -> None:
+    bad = walk(8000, 8000 * 4096, 8000 * 17)
+    assert counts.judge(bad, "gcc 1", kept(bad))[0] == [
+        "guard/4K/16: 17.0 bytes to know a table again, 16 is the bound"]
+    # A page is much for a handful.
+    few = walk(3, 3 * 4096, 4096)
+    assert counts.judge(few, "gcc 1", kept(few))[0] == []
+
+
+def test_the_guard_has_figures_of_its_own() -> None:
+    rows = walk(8000, 8000 * 4096, 8000 * 12)
+    figure = kept(rows)["figures"]["guard/4K/16"]
+    assert figure == {"instructions": 24000000, "mappings": 1, "bytes": 8000 * 4096,
+                      "stock": None, "tables": 8000, "known": 96000}
+    assert "3000.0" in counts.guard_table(rows) and "12.0" in counts.guard_table(rows)
+
+
 def test_what_is_checked_in() -> None:
     baseline = json.loads(counts.BASELINE.read_text())
     assert baseline["compiler"] and baseline["linux"]
     assert {name.split("/")[0] for name in baseline["figures"]} == {
-        "adoption", "PASIDs", "interrupts", "attach", "release"}
+        "adoption", "PASIDs", "interrupts", "attach", "release", "guard"}
     for name, figure in baseline["figures"].items():
         phase, mode, _ = name.split("/")
         if phase in counts.JUDGED and mode not in counts.TOLD:
