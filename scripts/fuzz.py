@@ -43,6 +43,12 @@ FUZZERS = {
     "page_requests": ("page requests answered", "page request queues refused",
                       "devices that never stop asking"),
     "core_header": ("maps of old RAM", "maps refused"),
+    "guard": ("guarded ways alive", "guarded ways alive with a PASID",
+              "forbidden pages out of reach", "writes taken by the scratch page",
+              "ways that ended with a table", "addresses let through", "PASIDs silenced",
+              "devices that cannot be guarded", "devices out of budget", "devices made to forget",
+              "devices that do not forget", "reserved pages let be", "notes kept",
+              "notes refused", "shields of too many pieces"),
 }
 BROKEN = re.compile(rf"({'|'.join(INVARIANTS)}): ")
 # A file that was given a name is there for a reason.

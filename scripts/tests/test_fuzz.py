@@ -55,8 +55,11 @@ def test_every_fuzzer_is_there() -> None:
     assert set(judges) == set(FUZZERS)
     cmake = (PROJECT / "CMakeLists.txt").read_text()
     assert f"foreach(judge {' '.join(FUZZERS)})" in cmake
-    counted = set(re.findall(r'"([a-zA-Z ]+)"', re.findall(
-        r"^Count (.*?);$", (PROJECT / "judge.cpp").read_text(), re.DOTALL | re.MULTILINE)[0]))
+    counted: set[str] = set()
+    for judge in ("judge.cpp", "guard.cpp"):
+        counts = re.findall(r"^Count (.*?);$", (PROJECT / judge).read_text(),
+                            re.DOTALL | re.MULTILINE)[0]
+        counted |= set(re.findall(r'"([a-zA-Z ]+)"', counts))
     assert counted == {what for all_of_it in FUZZERS.values() for what in all_of_it}
     for name in FUZZERS:
         assert len(list(fuzz.checked_in(name).iterdir())) > 15, name

@@ -75,5 +75,7 @@ struct Image {
 // Changes an image by what tables are made of: a way through them to a page, a table that contains
 // itself, an entry repeated, a pointer to somewhere odd. The same for the same seed.
 Image mutate(Image image, unsigned seed);
+// One's registers, and some stores of both.
+Image cross(Image one, const Image& other, unsigned seed);
 
 } // namespace vtd::fuzz

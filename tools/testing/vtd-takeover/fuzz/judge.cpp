@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <elf.h>
 #include <map>
@@ -15,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/must.h"
 #include "model/interrupts.h"
 #include "model/invalidation.h"
 #include "model/memory.h"
@@ -27,38 +27,6 @@ namespace {
 
 using model::Hpa;
 using model::Owner;
-
-// The process ends: that is what a fuzzer looks for.
-template <class... Values>
-void must(bool holds, fmt::format_string<Values...> what, Values&&... values) {
-    if (holds)
-        return;
-    fmt::print(stderr, "{}\n", fmt::format(what, std::forward<Values>(values)...));
-    std::abort();
-}
-
-// What has been judged, and how often: told at the end, since a fuzzer that never gets to a table
-// finds no fault in it either.
-class Count {
-public:
-    explicit Count(const char* what) : what_(what) { all().push_back(this); }
-    void operator++(int) { number_++; }
-
-private:
-    static std::vector<const Count*>& all() {
-        static std::vector<const Count*> counts;
-        [[maybe_unused]] static const int told = std::atexit(tell);
-        return counts;
-    }
-    static void tell() {
-        for (const Count* count : all())
-            if (count->number_)
-                fmt::print(stderr, "judged: {} {}\n", count->number_, count->what_);
-    }
-
-    const char* what_;
-    unsigned long number_ = 0;
-};
 
 Count ways_alive("ways alive"), ways_with_pasid("ways alive with a PASID"),
     ways_dropped("ways dropped"), ways_retagged("ways under another id"),

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "fuzz/image.h"
+#include "fuzz/maze.h"
 
 namespace vtd::fuzz {
 
@@ -23,5 +24,9 @@ void page_requests(const Image& image);
 
 // The core header: which memory was the old kernel's. Of the image its memory counts.
 void core_header(const Image& image);
+
+// Page tables, PASIDs and forbidden memory: who reaches what before and after; and the notes of
+// tables by themselves.
+void guard(const Maze& maze);
 
 } // namespace vtd::fuzz

@@ -305,4 +305,13 @@ Image mutate(Image image, unsigned seed) {
     return image;
 }
 
+Image cross(Image one, const Image& other, unsigned seed) {
+    std::minstd_rand random(seed);
+    std::erase_if(one.stores, [&](const Store&) { return random() % 4 == 0; });
+    for (const Store& store : other.stores)
+        if (random() % 2)
+            one.stores.push_back(store);
+    return one;
+}
+
 } // namespace vtd::fuzz
