@@ -160,6 +160,7 @@ PACKAGES = {
 
 # Packages that bring no program of their own: the file that shows they are there.
 LIBRARIES = {
+    "libbenchmark-dev": Path("/usr/include/benchmark/benchmark.h"),
     "libclang-rt-14-dev": Path("/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/"
                                "libclang_rt.fuzzer-x86_64.a"),
     "libelf-dev": Path("/usr/include/libelf.h"),

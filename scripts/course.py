@@ -40,10 +40,12 @@ import evidence
 import hostile
 import inspector
 import outcome
+import pages
+import scan
 import verdict
 from common import OUT, TOP, Failure, run, say, write_whole
 from emulator import Emulator
-from evidence import Facts
+from evidence import Aim, Facts, Landed
 from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mark, NoResult,
                    accelerator)
 from inspector import Diff, View
@@ -60,13 +62,16 @@ BOOT_LIMIT = 180
 # What the kernel says when its IOMMU driver has its units and their fault interrupts.
 DRIVER_UP = r"DMAR: Intel\(R\) Virtualization Technology for Directed I/O"
 DISK_SIZE = 1 << 29
+# Of a frame that is to do harm where it lands, in bytes.
+LONG_FRAME = 512
 GSTS = REGISTERS + 0x1C
 # What lies in whose initramfs, where it is not as usual.
 LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # What a run depends on beside its row; the row's part is in Row.definition(), the judgement's in
 # verdict.py and Row.judged().
-SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "inspector.py",
-           "storm.py", "stray.py", "acpi.py", "qtest.py", "pull.py"]
+SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "scene.py",
+           "pages.py", "card.py", "scan.py", "inspector.py", "storm.py", "stray.py", "acpi.py",
+           "qtest.py", "pull.py"]
 JUDGE = ["verdict.py", "outcome.py"]
 HERE = Path(__file__).resolve().parent
 
@@ -135,11 +140,15 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         early=tables_of_firmware(row),
         qtest=bool(row.edit or row.stray or row.storm or row.pulled),
         machine=MACHINE if row.pulled else (),
-        fast_frames=0 if row.undriven else Frames.FAST_FRAMES)
+        fast_frames=0 if row.undriven and not row.edit else Frames.FAST_FRAMES,
+        late_frames=row.edit in pages.EDITS,
+        frame_body=LONG_FRAME if row.edit in pages.EDITS else Frames.BODY)
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
     changed: Diff | None = None
     view: View | None = None
+    aims: list[Aim] = []
+    landed: list[Landed] = []
     edu: Edu | None = None
     storm: Storm | None = None
     if row.road == "life":
@@ -162,13 +171,22 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                 nonlocal view
                 view = View.of(guest)
                 if row.edit:
-                    hostile.edit(row, guest, view, functions, old, crash)
+                    spare = evidence.parse_ramdisk(line for _, line in guest.serial.lines)
+                    aims.extend(hostile.edit(row, guest, view, functions, old, crash, spare,
+                                             images.crash))
+
+            def look() -> None:
+                # Of a card that the crash kernel drives some frames are there by right.
+                if row.edit in pages.EDITS and row.victim in row.undriven and not landed:
+                    wire = [d.name for d in row.devices if d.role == "nic"].index(row.victim)
+                    landed.append(scan.scan(guest, wire, crash))
 
             pulled = next((f for f in functions if f.device and f.device.name == row.pulled), None)
-            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled, storm)
+            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled, storm, look)
             if storm:
                 storm.stop()
             guest.stop()
+            look()
             marks["end"] = guest.mark()
             if "saved" in marks:
                 marks["saved"] = marks["end"]
@@ -196,7 +214,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  trouble=trouble, sent=sent,
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
-                 accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0)
+                 accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0,
+                 aims=aims, landed=landed[0] if landed else None)
 
 
 def tables_of_firmware(row: Row) -> dict[str, bytes]:
@@ -274,7 +293,7 @@ def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function],
 
 def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
                    edu: Edu | None, pulled: evidence.Function | None = None,
-                   storm: Storm | None = None) -> str:
+                   storm: Storm | None = None, look: Callable[[], None] | None = None) -> str:
     """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
     start = len(guest.serial.lines)
     if edu:
@@ -324,6 +343,11 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
             storm.begin()
         elif found[1][0] == "kdump: DUMP BEGIN":
             marks["begin"] = replace(guest.mark(), time=stamp)
+            if look:
+                # Before what is dumped, old packets in it, gets into this memory as well.
+                guest.stop()
+                look()
+                guest.cont()
         elif found[1][0] == "kdump: DUMP SAVED":
             if edu:
                 edu.do("saved")

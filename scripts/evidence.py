@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import inspector
 from acpi import RMRR
 from common import run
 from guest import Mark
@@ -34,6 +35,8 @@ GSTS_TES = 1 << 31
 ALL = -1  # instead of a domain id
 # What QEMU says when a function is reset from config space, and the driver of such functions.
 FUNCTION_RESETS = {"e1000e_cb_qdev_reset_hold": "igb", "pci_nvme_pci_reset": "nvme"}
+# What the takeover says of a requester whose faults it has recorded no more.
+SILENCED = "it faults again and again"
 # PCI functions of QEMU's q35 itself: host bridge, LPC, AHCI, SMBus.
 CHIPSET = ["8086:29c0 -", "8086:2918 -", "8086:2922 ahci", "8086:2930 -"]
 
@@ -46,7 +49,10 @@ class Span(NamedTuple):
 
 
 class Dma(NamedTuple):
-    """One access by a device. direct: QEMU's device model told of it, not the IOMMU."""
+    """One access by a device. direct: QEMU's device model told of it, not the IOMMU.
+
+    The IOMMU tells of pages: the addresses are those of one, with so many bytes.
+    """
 
     at: int
     time: float
@@ -54,6 +60,7 @@ class Dma(NamedTuple):
     iova: int
     gpa: int
     direct: bool = False
+    size: int = PAGE
 
 
 class Fault(NamedTuple):
@@ -80,6 +87,24 @@ class Point(NamedTuple):
     at: int
     time: float
     value: int
+
+
+class Aim(NamedTuple):
+    """What an edit leads a device to: an address as the device sees it, and what lies there."""
+
+    sid: int
+    iova: int
+    gpa: int  # by the old tables; -1: these lead nowhere
+    kept: bool  # nothing is wrong with it: it has to be reached
+    size: int = PAGE
+
+
+class Landed(NamedTuple):
+    """What a search of the crash kernel's memory for the frames of one wire found."""
+
+    words: int
+    pages: list[int]
+    searched: int  # bytes
 
 
 @dataclass
@@ -121,7 +146,7 @@ def number(digits: str) -> int:
 LINE = re.compile(r"\d+@(\d+\.\d+):(\w+) ?(.*)")
 HEX = re.compile(r"0x([0-9a-f]+)")
 TRANSLATE = re.compile(
-    r"dev (\w\w):(\w\w)\.(\w\w) iova 0x(\w+) -> gpa 0x(\w+) mask")
+    r"dev (\w\w):(\w\w)\.(\w\w) iova 0x(\w+) -> gpa 0x(\w+) mask 0x(\w+)")
 TAGGED = re.compile(r"IOTLB page \w+ sid 0x(\w+) iova 0x\w+ slpte 0x\w+ domain 0x(\w+)")
 FAULT = re.compile(r"sid 0x(\w+) fault (\d+) addr 0x(\w+) write (\d)")
 CONTEXT = re.compile(r"context invalidate devices sid 0x(\w+) fmask 0x(\w+)")
@@ -139,8 +164,9 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
 
     def translate(at: int, time: float, text: str) -> None:
         if match := TRANSLATE.match(text):
-            bus, slot, function, iova, gpa = map(number, match.groups())
-            trace.dmas.append(Dma(at, time, bus << 8 | slot << 3 | function, iova, gpa))
+            bus, slot, function, iova, gpa, mask = map(number, match.groups())
+            trace.dmas.append(Dma(at, time, bus << 8 | slot << 3 | function, iova, gpa,
+                                  size=mask + 1))
 
     def tag(at: int, time: float, text: str) -> None:
         if match := TAGGED.match(text):
@@ -271,6 +297,17 @@ def name_functions(functions: Sequence[Function], devices: Sequence[Device]) -> 
     return ""
 
 
+RAMDISK = re.compile(r"RAMDISK: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\]")
+
+
+def parse_ramdisk(lines: Iterable[str]) -> Span:
+    """Where the first kernel's initramfs lies, in whole pages; an empty span if it does not say."""
+    match = next(filter(None, map(RAMDISK.search, lines)), None)
+    if match is None:
+        return Span(1, 0)
+    return Span(-(-number(match[1]) // PAGE) * PAGE, (number(match[2]) + 1) // PAGE * PAGE - 1)
+
+
 def parse_iomem(lines: Iterable[str]) -> tuple[list[Span], list[Span]]:
     """System RAM above 1 MiB that belonged to the first kernel, and the crash kernel's."""
     ram, crash = [], []
@@ -349,6 +386,9 @@ class Facts:
     crash_log: list[str] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
     polls: int = 0  # of the tulip device, which each time reads what nobody mapped
+    aims: list[Aim] = field(default_factory=list)  # what the edit leads devices to
+    # The victim's frames in the crash kernel's memory, before the dump was begun or at the end.
+    landed: Landed | None = None
 
     def __post_init__(self) -> None:
         panic = self.marks["panic"].trace
@@ -361,6 +401,7 @@ class Facts:
                 self.by_sid[function.sid] = function
         self.blocked = self._sids(self.row.blocked)
         self.faulting = self._sids(self.row.faulting)
+        self.cut = self._sids(self.row.cut)
         self.undriven = self._sids(self.row.undriven) | self._virtual(self.row.undriven)
         # Requesters whose DMA in flight the row means to end: nobody else may feel it.
         self.hurt = self.blocked | self.faulting
@@ -386,11 +427,21 @@ class Facts:
         if self.root is None:
             return releases
         requesters = set(self.by_sid) | {d.sid for d in self.trace.dmas}
+        # The takeover changes an entry before the release, once, where it silences a requester: up
+        # to the IOTLB's invalidation all is part of that.
+        silenced = {sid for sid in requesters
+                    if any(f" {inspector.name(sid)}: {SILENCED}" in s for s in self.crash_log)}
+        silence: dict[int, int] = {}
         for point, mask in self.trace.contexts:
             if self.root.at < point.at < self.end:
                 ignored = (0, 4, 6, 7)[mask & 3]
                 for sid in requesters:
-                    if sid & ~ignored == point.value & ~ignored:
+                    if sid & ~ignored != point.value & ~ignored:
+                        continue
+                    if sid in silenced and sid not in silence:
+                        silence[sid] = next((f.at for f in self.trace.flushes
+                                             if f.at > point.at), self.end)
+                    if point.at > silence.get(sid, -1):
                         releases.setdefault(sid, point)
         return releases
 
@@ -402,6 +453,7 @@ class Facts:
         physical ones in just these cases.
         """
         window = [d for d in self.trace.dmas if self.marks["panic"].trace <= d.at < self.end]
+        window = [exact for d in window for exact in self._exact(d)]
         cards = [f for f in self.functions if f.driver == "e1000e" and f.device]
         if len(cards) == 1:
             card = cards[0]
@@ -417,6 +469,21 @@ class Facts:
             window.sort()
         return window
 
+    def _exact(self, dma: Dma) -> list[Dma]:
+        """An access to a large page, as accesses to pages of it.
+
+        Which of them it was an e1000e says itself, of a buffer before and of a descriptor after
+        the access. Where all of these are in the large page it may have been any of them.
+        """
+        if dma.size == PAGE or not self.talkative(dma.sid):
+            return [dma]
+        rings = self.trace.rings
+        here = bisect_right(rings, dma.at, key=lambda ring: ring[0].at)
+        said = {a & -PAGE for point, length in rings[max(here - 2, 0):here + 1]
+                for a in pages(point.value, length)}
+        return [dma._replace(iova=a, gpa=dma.gpa + a - dma.iova, size=PAGE)
+                for a in sorted(said) if dma.iova <= a < dma.iova + dma.size] or [dma]
+
     def bypassing(self, sid: int, at: int) -> bool:
         """Do a requester's accesses go past the IOMMU, by what QEMU said last?"""
         said = [on for point, on in self.trace.ways if point.value == sid and point.at <= at]
@@ -427,8 +494,9 @@ class Facts:
         return sid in self.hurt and self.root is not None and at > self.root.at
 
     def cut_off(self, sid: int, at: int) -> bool:
-        """Is this one of those that the new root table ends, and does QEMU agree?"""
-        return self.ended(sid, at) and not self.bypassing(sid, at)
+        """Is this one of those that the new root table ends, or cuts, and does QEMU agree?"""
+        after = sid in self.cut and self.root is not None and at > self.root.at
+        return (self.ended(sid, at) or after) and not self.bypassing(sid, at)
 
     def reserved(self, address: int) -> bool:
         """Is this the reserved memory that the row's firmware reports?"""
@@ -530,6 +598,17 @@ class Facts:
         off = next((s.at for s in self.trace.switches if s.at >= panic and not s.value), self.end)
         return [d for d in self.dmas
                 if d.at < self.flight_end(d.sid) and (d.direct or d.at < off)]
+
+    def aim(self, sid: int, iova: int) -> Aim | None:
+        """The edit's aim that an address belongs to, if there is one."""
+        return next((a for a in self.aims
+                     if a.sid == sid and a.iova <= iova < a.iova + a.size), None)
+
+    def meant(self, fault: Fault) -> bool:
+        """Is this a fault that the row means to happen: of what was cut, after the new root?"""
+        aim = self.aim(fault.sid, fault.iova)
+        return (fault.sid in self.cut and aim is not None and not aim.kept
+                and self.root is not None and fault.at > self.root.at)
 
     def theirs(self, address: int) -> bool:
         """Is this the old kernel's memory?"""

@@ -260,6 +260,15 @@ class Serial:
                     self.news.notify_all()
 
 
+# All hear them; the sender and the kind are nobody's.
+FRAME_HEADER = b"\xff" * 6 + b"\x52\x54\x00\xfe\xed\x01" + b"\x88\xb5"
+
+
+def frame_mark(wire: int) -> bytes:
+    """What all frames on a wire are full of, and nothing else is."""
+    return b"vtdframe" + struct.pack(">I", wire)
+
+
 class Frames(threading.Thread):
     """Broadcast Ethernet frames into the guest's network cards.
 
@@ -270,11 +279,14 @@ class Frames(threading.Thread):
 
     SLOW, FAST = 0.2, 0.005
     FAST_FRAMES = 150
+    BODY = 64  # bytes
 
     def __init__(self, wires: Sequence[tuple[int, int]], trace: Path,
-                 fast_frames: int = FAST_FRAMES) -> None:
+                 fast_frames: int = FAST_FRAMES, late: bool = False, body: int = BODY) -> None:
         super().__init__(daemon=True)
         self.fast_frames = fast_frames
+        self.late = late  # none before the new root table, as long as there is an old one
+        self.body = body
         self.wires = wires
         self.trace = trace
         self.after = trace.stat().st_size
@@ -284,7 +296,6 @@ class Frames(threading.Thread):
 
     def run(self) -> None:
         outlet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        header = b"\xff" * 6 + b"\x52\x54\x00\xfe\xed\x01" + b"\x88\xb5"
         fast = 0
         rooted = False
         last = 0.0
@@ -292,13 +303,20 @@ class Frames(threading.Thread):
             trace.seek(self.after)
             while not self.over:
                 self.running.wait()
-                rooted = rooted or b"vtd_reg_dmar_root" in trace.read()
+                news = trace.read()
+                rooted = rooted or b"vtd_reg_dmar_root" in news
+                # Once translation is off there may never be a new root table.
+                self.late = self.late and not rooted and b"vtd_dmar_enable enable 0" not in news
+                if self.late:
+                    time.sleep(self.FAST)
+                    continue
                 hurry = rooted and fast < self.fast_frames
                 if hurry or time.monotonic() - last >= self.SLOW:
                     last = time.monotonic()
-                    for here, _ in self.wires:
-                        body = struct.pack(">I", self.sent) * 16
-                        outlet.sendto(header + body, ("127.0.0.1", here))
+                    for wire, (here, _) in enumerate(self.wires):
+                        word = frame_mark(wire) + struct.pack(">I", self.sent)
+                        body = word * (self.body // len(word))
+                        outlet.sendto(FRAME_HEADER + body, ("127.0.0.1", here))
                     self.sent += 1
                     fast += hurry
                 time.sleep(self.FAST)
@@ -336,6 +354,8 @@ class Config:
     qtest: bool = False  # a way to write to device registers
     machine: Sequence[str] = ()  # more options for QEMU
     fast_frames: int = Frames.FAST_FRAMES  # 0 where the ring has to last to the end
+    late_frames: bool = False  # none before the new root table
+    frame_body: int = Frames.BODY  # bytes
 
 
 class Guest:
@@ -504,7 +524,8 @@ class Guest:
         return die(f"no RAM at {physical:#x}") if at is None else at
 
     def start_frames(self) -> None:
-        self.frames = Frames(self.wires, self.trace, self.config.fast_frames)
+        self.frames = Frames(self.wires, self.trace, self.config.fast_frames,
+                             self.config.late_frames, self.config.frame_body)
         self.frames.start()
 
     def close(self) -> None:

@@ -18,65 +18,22 @@ import random
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
-import inspector
-from acpi import RMRR
+import pages
 from common import die
-from evidence import PAGE, Function, Span
+from evidence import PAGE, Aim, Function, Span
 from guest import REGISTERS, Guest
-from inspector import Entry, View
+from inspector import View
 from scenarios import Row
+from scene import PLACES, WORD, Edit, Scene
 
-WORD = (1 << 64) - 1
 # Entries of the interrupt table that no kernel gets to within a run.
 SPARE_INTERRUPTS = 1000
 DELIVERY = {"smi": 2, "nmi": 4, "init": 5}
 TTM_EXTENDED, TTM_ABORT = 2, 3
 # In scalable mode a root entry has a pointer for devices 0 to 15 and one for 16 to 31.
 OTHER_HALF = 0x80
-
-
-@dataclass
-class Scene:
-    """What an edit works on."""
-
-    guest: Guest
-    view: View
-    sid: int  # the victim's requester id; -1 if the row names none
-    old: Sequence[Span]
-    crash: Sequence[Span]
-
-    def entry(self, what: str, words: Sequence[int] = (), half: int = 0, **fields: int) -> Entry:
-        """The victim's entry of a kind, perhaps with other words and fields."""
-        return self.view.entry(what, inspector.name(self.sid ^ half), words, **fields)
-
-    def put(self, entry: Entry) -> None:
-        """Write an entry where it lies."""
-        self.guest.poke(entry.at, struct.pack(f"<{len(entry.words)}Q", *entry.words))
-
-    def command(self, entry: Entry) -> None:
-        """Write a register, which is no command to use it."""
-        self.guest.qtest.write(REGISTERS + entry.at, entry.words[0])
-
-    def last_page(self) -> int:
-        """The last page of the old kernel's RAM."""
-        return self.old[-1].last + 1 - PAGE
-
-
-Edit = Callable[[Scene], None]
-
-# Where no table can lie.
-PLACES: dict[str, Callable[[Scene], int]] = {
-    "mmio": lambda scene: REGISTERS,
-    "msi": lambda scene: 0xFEE00000,
-    "beyond-ram": lambda scene: 1 << 36,
-    "beyond-width": lambda scene: 1 << 45,  # the unit has 39 bits, the processor 40
-    "crash": lambda scene: scene.crash[0].first + (16 << 20),
-    "firmware": lambda scene: RMRR[0],
-    "zero": lambda scene: 0,
-    "ones": lambda scene: WORD - (PAGE - 1),
-}
 
 
 def context_to(place: str) -> Edit:
@@ -235,12 +192,14 @@ EDITS: dict[str, Edit] = {
     "interrupt-garbage": free_interrupts(noise_bytes),
     "interrupt-full": free_interrupts(fixed_bytes),
     **{f"irta-{place}": register_to("irta", place) for place in PLACES},
+    **pages.EDITS,
 }
 
 
 def needs_victim(edit: str) -> bool:
     """Is an edit about one requester?"""
-    return edit.startswith(("context-", "root-")) and edit != "root-last-page"
+    return (edit.startswith(("context-", "root-")) and edit != "root-last-page"
+            or edit in pages.EDITS)
 
 
 def problem(row: Row) -> str:
@@ -264,7 +223,9 @@ def requester(victim: str, functions: Sequence[Function]) -> int:
 
 
 def edit(row: Row, guest: Guest, view: View, functions: Sequence[Function], old: Sequence[Span],
-         crash: Sequence[Span]) -> None:
-    """Do what the row asks to a guest that is stopped."""
+         crash: Sequence[Span], spare: Span = Span(1, 0), image: Path = Path()) -> list[Aim]:
+    """Do what the row asks to a guest that is stopped; return what that leads a device to."""
     sid = requester(row.victim, functions) if row.victim else -1
-    EDITS[row.edit](Scene(guest, view, sid, old, crash))
+    scene = Scene(guest, view, sid, old, crash, functions, spare, image)
+    EDITS[row.edit](scene)
+    return scene.aims

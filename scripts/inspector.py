@@ -140,6 +140,13 @@ class View:
                      [int(word, 16) for word in found["words"]], found["fields"],
                      int(found.get("pointer", "0"), 16))
 
+    def reaches(self, sid: int, iova: int) -> int:
+        """Where an address of a device leads; that it leads somewhere is taken for granted."""
+        found = self.ask("translate", name(sid), hex(iova))
+        if "address" not in found:
+            die(f"{name(sid)}: {iova:#x} leads nowhere: {found.get('fault')}")
+        return int(found["address"], 16)
+
     def interrupts(self) -> dict[str, Any]:
         """The interrupt table, and its entries that are present."""
         return dict(self.ask("interrupts"))

@@ -38,6 +38,7 @@ GROUPS = {
     "undriven": "No driver in the kdump kernel", "alias": "A requester id shared",
     "mixed": "Kernels that differ, and an ordinary kexec",
     "qemu10": "x2APIC, igb, first-stage tables", "hostile": "Hostile tables",
+    "guard": "Tables that lead into the crash kernel",
     "block": "Blocked on request, and reserved memory",
     "life": "Suspend, resume, kexec: an ordinary life",
 }
@@ -353,6 +354,8 @@ def about(row: Row) -> str:
         facts.append(("Blocked", listed(row.blocked)))
     if row.faulting:
         facts.append(("Faulting", listed(row.faulting)))
+    if row.cut:
+        facts.append(("Cut off from the crash kernel", listed(row.cut)))
     if row.ats:
         facts.append(("ATS stays on", listed(row.ats)))
     if row.firmware_off:

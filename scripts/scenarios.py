@@ -42,7 +42,7 @@ GRIDS = {"cells": "cmd", "flts": "flts"}
 # Keys of a row that a run does not depend on: when it is asked for, what is expected of it; and
 # those that only its judgement depends on.
 NOT_RUN = {"tags", "stock", "takeover", "stock_on", "kernels"}
-JUDGED = {"report", "blocked", "faulting", "faults", "first_says", "crash_says",
+JUDGED = {"report", "blocked", "faulting", "cut", "faults", "first_says", "crash_says",
           "resets", "ats"}
 # The initcall by which a driver that is built in makes itself known; two share a name.
 INITCALLS = {"e1000e": "e1000_init_module", "e1000": "e1000_init_module",
@@ -88,6 +88,8 @@ class Row:
     report: list[str] = field(default_factory=list)  # each matches one line of the crash kernel
     blocked: list[str] = field(default_factory=list)  # devices whose DMA in flight must end
     faulting: list[str] = field(default_factory=list)  # devices whose DMA in flight must fault
+    # Devices that lose what leads into the crash kernel's memory, and nothing else (pages.py).
+    cut: list[str] = field(default_factory=list)
     rmrr: str = ""  # device that the firmware is made to report reserved memory for (acpi.py)
     # DMA of the edu device: {"ready", "root" or "saved": {what it reads: what becomes of it}}
     stray: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -194,10 +196,12 @@ class Row:
 def misuse(row: Row) -> str:
     """What is wrong with the keys of a hostile or blocked row, or nothing."""
     names = {d.name for d in row.devices}
-    if unknown := {*row.blocked, *row.faulting} - names:
+    if unknown := {*row.blocked, *row.faulting, *row.cut} - names:
         return f"{', '.join(sorted(unknown))}: not among its devices"
     if both := set(row.blocked) & set(row.faulting):
         return f"{', '.join(sorted(both))}: both blocked and faulting"
+    if both := set(row.cut) & {*row.blocked, *row.faulting}:
+        return f"{', '.join(sorted(both))}: cut, and also blocked or faulting"
     if row.victim and row.victim not in names and not VICTIM.fullmatch(row.victim):
         return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
     if row.rmrr and row.rmrr not in names:

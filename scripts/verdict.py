@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from evidence import PAGE, Dma, Facts
+from evidence import PAGE, SILENCED, Aim, Dma, Facts, pages
 
 INVARIANTS = ["ON", "ALIVE", "SHIELD", "INTACT", "FRESH", "TAGS", "WARY", "CLOSED"]
 PASS, FAIL, OPEN = "pass", "fail", "not judged"
@@ -95,7 +95,7 @@ def alive(facts: Facts) -> Verdict:
     panic = facts.marks["panic"].trace
     lost = [f for f in facts.trace.faults
             if panic <= f.at < facts.end and not facts.released(f.sid, f.at)
-            and not facts.ended(f.sid, f.at) and f.sid != facts.raging]
+            and not facts.ended(f.sid, f.at) and f.sid != facts.raging and not facts.meant(f)]
     if lost:
         return failed(f"{len(lost)} faults of devices not yet released: "
                       f"{per_device(facts, (f.sid for f in lost))}, "
@@ -145,9 +145,15 @@ def shield(facts: Facts) -> Verdict:
     if hits:
         return failed(f"{len(hits)} DMA in flight into the crash kernel's memory: "
                       f"{per_device(facts, (d.sid for d in hits))}, {sample(hits[0])}")
+    if facts.landed and facts.landed.words:
+        found = facts.landed.pages
+        return failed(f"{facts.landed.words} words of frames in {len(found)} pages of the crash "
+                      f"kernel's memory, e.g. {', '.join(map(hex, found[:4]))}")
     if facts.root is None:
         return not_judged("no new root table was installed")
-    return passed(f"none of {len(flying)} DMA in flight reached the crash kernel")
+    searched = (f"; no word of a frame in {facts.landed.searched >> 20} MiB of its memory"
+                if facts.landed else "")
+    return passed(f"none of {len(flying)} DMA in flight reached the crash kernel{searched}")
 
 
 def intact(facts: Facts) -> Verdict:
@@ -272,9 +278,10 @@ def wary(facts: Facts) -> Verdict:
     if quiet := [sid for sid in sorted(facts.faulting) if not facts.lost(sid)]:
         return failed(f"{', '.join(map(facts.who, quiet))}: no DMA in flight faulted")
     hit = ", ".join(map(facts.who, sorted(facts.hurt))) or "nobody that does DMA"
-    spared = ", ".join(map(facts.who, unhurt_cards(facts))) or "no other card"
-    return passed(f"{facts.row.edit}: {len(facts.row.report)} lines say so; hit {hit}, spared "
-                  f"{spared}")
+    lamed = ", ".join(map(facts.who, sorted(facts.cut)))
+    spared = ", ".join(map(facts.who, (s for s in unhurt_cards(facts) if s not in facts.cut)))
+    return passed(f"{facts.row.edit}: {len(facts.row.report)} lines say so; hit {hit}, "
+                  + (f"cut {lamed}, " if lamed else "") + f"spared {spared or 'no other card'}")
 
 
 def closed(facts: Facts) -> Verdict:
@@ -526,6 +533,44 @@ def pulled(facts: Facts) -> Verdict:
     return failed(text) if after or not before else passed(text)
 
 
+def cut(facts: Facts) -> Verdict:
+    """What leads into the crash kernel is tried and not reached; what lies beside it is reached."""
+    root = facts.root
+    if root is None:
+        return failed("no new root table was installed")
+    tries: Counter[Aim] = Counter()
+    got: Counter[Aim] = Counter()
+    for sid in sorted(facts.cut):
+        end = facts.flight_end(sid)
+        if not facts.talkative(sid):
+            return failed(f"{facts.who(sid)} does not say what it tries: proves nothing")
+        for point, length in facts.trace.rings:
+            if root.at < point.at < end:
+                tries.update(filter(None, (facts.aim(sid, a) for a in pages(point.value, length))))
+    for dma in facts.in_flight():
+        aim = facts.aim(dma.sid, dma.iova)
+        if aim is None or dma.at < root.at:
+            continue
+        if not aim.kept:
+            return failed(f"{facts.who(dma.sid)}: {sample(dma)} went through")
+        if dma.gpa - aim.gpa != dma.iova - aim.iova:
+            return failed(f"{facts.who(dma.sid)}: {sample(dma)}, not to {aim.gpa:#x}")
+        got[aim] += 1
+    parts = []
+    for kept, word in ((False, "cut"), (True, "kept")):
+        aims = [a for a in facts.aims if a.kept == kept]
+        tried = [a for a in aims if tries[a]]
+        parts.append(f"{len(tried)} of {len(aims)} pages that have to be {word} tried, "
+                     f"{sum(tries[a] for a in tried)} times")
+        if aims and not tried or kept and len(tried) < len(aims):
+            return failed(f"{parts[-1]}: proves nothing")
+        if kept and (lost := [a for a in aims if not got[a]]):
+            return failed(f"{lost[0].iova:#x}, which leads to {lost[0].gpa:#x}, was not reached")
+    faults = sum(map(facts.meant, facts.trace.faults))
+    silent = sum(root.at < p.at < facts.end for p in facts.trace.silent)
+    return passed(f"{'; '.join(parts)}; {faults} faults recorded, {silent} passed over in silence")
+
+
 def undriven(facts: Facts) -> Verdict:
     """Devices without a driver go on with their old mappings while the dump is written."""
     if "begin" not in facts.marks:
@@ -549,7 +594,6 @@ def undriven(facts: Facts) -> Verdict:
 STORM_HEARD, STORM_BURST = 4, 64
 # Less is no storm. A host with nothing else to do makes 150,000 to 250,000, a busy one 30,000.
 STORM_LEAST = 20_000
-STORM_LINE = "it faults again and again"
 
 
 def storm(facts: Facts) -> Verdict:
@@ -562,7 +606,7 @@ def storm(facts: Facts) -> Verdict:
     silent = sum(begin <= p.at < end for p in facts.trace.silent)
     interrupts = [p for p in facts.trace.interrupts if begin <= p.at < end]
     after = sum(p.at > root.at for p in interrupts)
-    name = f"{sid >> 8:02x}:{sid >> 3 & 31:02x}.{sid & 7}: {STORM_LINE}"
+    name = f"{sid >> 8:02x}:{sid >> 3 & 31:02x}.{sid & 7}: {SILENCED}"
     lines = sum(name in line for line in facts.crash_log)
     last = f"the last {loud[-1].time - root.time:.2f} s after the new root, " if loud else ""
     text = (f"{facts.polls} polls: {len(loud)} faults that were to be recorded, {last}{silent} "
@@ -578,7 +622,7 @@ def storm(facts: Facts) -> Verdict:
 # Keys of a row, and what is judged where it has them.
 ASKED_FOR: dict[str, tuple[str, Callable[[Facts], Verdict]]] = {
     "faults": ("early map", early_map), "stray": ("stray", stray),
-    "undriven": ("undriven", undriven), "pulled": ("pulled", pulled),
+    "cut": ("cut", cut), "undriven": ("undriven", undriven), "pulled": ("pulled", pulled),
     "resets": ("resets", resets), "storm": ("storm", storm), "ats": ("ATS", ats)}
 
 
