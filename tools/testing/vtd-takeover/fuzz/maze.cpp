@@ -60,10 +60,10 @@ std::vector<u8> Maze::bytes() const {
     return all;
 }
 
-// Few pages, or enough.
+// Few pages, or enough. To fill more takes seconds, for every device and range once more.
 unsigned Maze::budget() const {
     constexpr unsigned enough = 400, vast = 40000;
-    if (head.budget == 0xff && has(MazeSwitch::vast))
+    if (head.budget == 0xff && has(MazeSwitch::vast) && steps.size() == 1)
         return vast;
     return head.budget ? head.budget : enough;
 }
