@@ -729,6 +729,7 @@ static void free_unit(struct glue_unit *unit)
 {
 	unsigned int i;
 
+	takeover_write_fewer(&unit->core, 0);
 	for (i = 0; i < TAKEOVER_COPY_PAGES && unit->core.copies[i]; i++)
 		vtd_free_table(unit->core.copies[i]);
 	for (i = 0; i < TAKEOVER_TAG_PAGES && unit->core.tags[i]; i++)

@@ -117,9 +117,10 @@ static __always_inline void clear_entry(struct takeover_unit *unit, u16 rid,
  */
 void takeover_evict_rid(struct takeover_unit *unit, u16 rid, int error)
 {
-	u64 *entry = hide_entry(unit, rid, VTD_CTX_FPD);
+	u64 *entry = takeover_context_entry(unit, rid);
 
 	vtd_trace(unit, VTD_TRACE_DROP, rid, READ_ONCE(entry[0]), error);
+	entry = hide_entry(unit, rid, VTD_CTX_FPD);
 	clear_entry(unit, rid, entry, VTD_CTX_FPD);
 }
 

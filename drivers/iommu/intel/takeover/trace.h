@@ -42,7 +42,7 @@ TRACE_EVENT(takeover_adopt,
 		  VTD_RID_FUNCTION(__entry->rid), __entry->low, __entry->high)
 );
 
-/* An entry that is left out of our tables; error 0: it leads nowhere. */
+/* An entry that is left out of our tables; error 0: a line of the log says why. */
 TRACE_EVENT(takeover_drop,
 	TP_PROTO(const struct takeover_unit *unit, u16 rid, u64 low, int error),
 	TP_ARGS(unit, rid, low, error),

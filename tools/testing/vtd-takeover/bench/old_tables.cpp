@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <elf.h>
 #include <sys/mman.h>
+
+#include "ram_map.h"
 
 phys_addr_t bench_pasids_begin;
 phys_addr_t bench_pasids_end;
@@ -78,23 +79,8 @@ u64* OldTables::pages(std::size_t number) {
 }
 
 void OldTables::write_ram_map() {
-    auto* header = reinterpret_cast<Elf64_Ehdr*>(pages(1));
-    *header = {};
-    for (unsigned i = 0; i < SELFMAG; i++)
-        header->e_ident[i] = static_cast<unsigned char>(ELFMAG[i]);
-    header->e_ident[EI_CLASS] = ELFCLASS64;
-    header->e_type = ET_CORE;
-    header->e_phentsize = sizeof(Elf64_Phdr);
-    header->e_phoff = sizeof(*header);
-    header->e_phnum = ram.size();
-    auto* program = reinterpret_cast<Elf64_Phdr*>(header + 1);
-    for (const auto& [start, end] : ram) {
-        *program = {};
-        program->p_type = PT_LOAD;
-        program->p_paddr = start;
-        program->p_memsz = end - start;
-        program++;
-    }
+    u64* const header = pages(1);
+    write_core_header(header, ram);
     unit_.elfcorehdr = reinterpret_cast<std::uintptr_t>(header);
 }
 

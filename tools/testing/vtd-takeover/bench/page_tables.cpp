@@ -6,9 +6,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <elf.h>
 #include <random>
 #include <sys/mman.h>
+
+#include "ram_map.h"
 
 namespace bench {
 
@@ -153,23 +154,7 @@ std::string PageTables::judge(const bench_walked& walked) const {
 }
 
 void PageTables::write_ram_map() {
-    auto* header = reinterpret_cast<Elf64_Ehdr*>(base);
-    *header = {};
-    for (unsigned i = 0; i < SELFMAG; i++)
-        header->e_ident[i] = static_cast<unsigned char>(ELFMAG[i]);
-    header->e_ident[EI_CLASS] = ELFCLASS64;
-    header->e_type = ET_CORE;
-    header->e_phentsize = sizeof(Elf64_Phdr);
-    header->e_phoff = sizeof(*header);
-    header->e_phnum = ram.size();
-    auto* program = reinterpret_cast<Elf64_Phdr*>(header + 1);
-    for (const auto& [start, end] : ram) {
-        *program = {};
-        program->p_type = PT_LOAD;
-        program->p_paddr = start;
-        program->p_memsz = end - start;
-        program++;
-    }
+    write_core_header(reinterpret_cast<void*>(base), ram);
     bench_guarded_learn(base);
 }
 

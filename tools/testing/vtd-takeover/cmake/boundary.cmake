@@ -29,8 +29,8 @@ list(LENGTH calls declared)
 if(NOT used EQUAL declared)
   message(SEND_ERROR "env.h declares ${declared} functions, the core calls ${used}")
 endif()
-# Each does one thing to hardware, memory or ids that the core has no other way to. A new one
-# needs a new thing that only the driver knows.
+# Each does one thing to hardware, memory or ids that the core has no other way to; one tells who
+# watches. A new one needs a new thing that only the driver knows.
 if(declared GREATER 30)
   message(SEND_ERROR "env.h declares ${declared} functions: the boundary has grown wide")
 endif()

@@ -9,8 +9,7 @@
 identifier entry;
 expression unit, rid;
 @@
-- u64 *entry = hide_entry(unit, rid, VTD_CTX_FPD);
-+ u64 *entry = hide_entry(unit, rid, 0);
-  ...
+- entry = hide_entry(unit, rid, VTD_CTX_FPD);
++ entry = hide_entry(unit, rid, 0);
 - clear_entry(unit, rid, entry, VTD_CTX_FPD);
 + clear_entry(unit, rid, entry, 0);

@@ -197,6 +197,11 @@ TEST_P(PasidBomb, IsDroppedWithoutAWordAfterAFew) {
     adopt();
     EXPECT_EQ(machine.unit.nr_dropped, TAKEOVER_REPORTS_MAX + 1U);
     EXPECT_EQ(lines("is not in old RAM"), std::size_t{TAKEOVER_REPORTS_MAX});
+    // Who watches is told of each.
+    EXPECT_EQ(machine.traced.size(), machine.unit.nr_dropped);
+    EXPECT_TRUE(std::ranges::all_of(machine.traced, [](const Traced& traced) {
+        return traced.event == VTD_TRACE_DROP && traced.before & 1 && !traced.now;
+    }));
     EXPECT_EQ(lines("too many PASIDs"), 0U);
 }
 

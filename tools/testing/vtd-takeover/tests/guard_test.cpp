@@ -4,6 +4,7 @@
 // forbidden memory is not reached, and all else is as before.
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <random>
 #include <vector>
@@ -281,6 +282,13 @@ TEST_P(Guarded, MakesDevicesForget) {
         EXPECT_EQ(count(Op::InvDevtlbPasids, nic), scalable());
         EXPECT_EQ(count(Op::InvDevtlb, disk), 0);
         EXPECT_EQ(blocked(nic), !answers);
+        EXPECT_EQ(std::ranges::count_if(machine.traced,
+                                        [](const Traced& traced) {
+                                            return traced.event == VTD_TRACE_DROP &&
+                                                   traced.what == nic.value && traced.before & 1 &&
+                                                   traced.now == u64{} - ETIMEDOUT;
+                                        }),
+                  !answers);
         EXPECT_FALSE(blocked(disk));
         start_again();
     }
