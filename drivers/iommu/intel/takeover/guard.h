@@ -40,6 +40,8 @@ struct takeover_budget {
  * @free:	the first that is in no chain
  * @chains:	a power of two, before the chains that were split
  * @split:	number of these
+ * @near:	the word of tables that are near to each other which was asked
+ *		for last, NULL if it is not known where that is
  */
 struct takeover_memo {
 	struct takeover_budget	*budget;
@@ -51,15 +53,18 @@ struct takeover_memo {
 	u32			free;
 	u32			chains;
 	u32			split;
+	u64			*near;
 };
 
 /*
  * What is kept of a table: a number that the caller chooses. It is mostly 0, and
  * that is kept for all tables that differ in their last bits of PAGE (NEAR)
- * together: MANY is set, and a bit in place of the number for each of them.
+ * together: MANY is set, and a bit in place of the number for each of them
+ * (NEARBY). Another bit tells that a table has a word of its own (OTHER).
  */
 #define TAKEOVER_MEMO_VALUE	GENMASK_ULL(17, 0)
 #define TAKEOVER_MEMO_NEARBY	GENMASK_ULL(7, 0)
+#define TAKEOVER_MEMO_OTHER	GENMASK_ULL(15, 8)
 #define TAKEOVER_MEMO_MANY	BIT_ULL(18)
 #define TAKEOVER_MEMO_KIND	GENMASK_ULL(23, 19)
 #define TAKEOVER_MEMO_PAGE	GENMASK_ULL(63, 24)
@@ -79,7 +84,7 @@ static inline u64 takeover_memo_key(u64 addr, unsigned int kind)
 u64 *takeover_budget_page(struct takeover_budget *budget);
 void takeover_budget_free(struct takeover_budget *budget, u64 *page);
 
-int takeover_memo_find(const struct takeover_memo *memo, u64 key);
+int takeover_memo_find(struct takeover_memo *memo, u64 key);
 void takeover_memo_ahead(const struct takeover_memo *memo, u64 key);
 int takeover_memo_add(struct takeover_memo *memo, u64 key, unsigned int value);
 void takeover_memo_free(struct takeover_memo *memo);

@@ -11,6 +11,10 @@
  * chain is made of nodes of two cache lines, and nodes lie in pages. Addresses
  * that were chosen to collide make one chain long: it is cut off at a length
  * that does not come by chance, and the table refused.
+ *
+ * Tables that are near to each other are mostly visited one after the other:
+ * then what is kept of the last one also tells of the next one, and no chain is
+ * looked through.
  */
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -127,8 +131,11 @@ static int need_node(struct takeover_memo *memo)
 	return 0;
 }
 
-/* Puts a key in a chain. There is a free node if its first one is full. */
-static void put_key(struct takeover_memo *memo, u32 chain, u64 key)
+/*
+ * Puts a key in a chain. There is a free node if its first one is full. Return:
+ * where it is.
+ */
+static u64 *put_key(struct takeover_memo *memo, u32 chain, u64 key)
 {
 	u32 *head = head_at(memo, chain);
 	struct node *node = *head ? node_at(memo, *head) : NULL;
@@ -142,7 +149,8 @@ static void put_key(struct takeover_memo *memo, u32 chain, u64 key)
 		node->used = 0;
 		*head = first;
 	}
-	node->keys[node->used++] = key;
+	node->keys[node->used] = key;
+	return &node->keys[node->used++];
 }
 
 /*
@@ -168,6 +176,7 @@ static int split_chain(struct takeover_memo *memo)
 
 	next = *head_at(memo, old);
 	*head_at(memo, old) = 0;
+	memo->near = NULL;
 	memo->split++;
 	while (next) {
 		node = node_at(memo, next);
@@ -211,6 +220,18 @@ static u64 nearby_bit(u64 key)
 	return 1ULL << FIELD_GET(TAKEOVER_MEMO_NEAR, key);
 }
 
+static u64 other_bit(u64 key)
+{
+	return nearby_bit(key) << 8;
+}
+
+/* Is this what is kept for a table and its neighbours? */
+static bool is_many(u64 kept, u64 key)
+{
+	return (kept ^ many_of(key)) <=
+	       (TAKEOVER_MEMO_NEARBY | TAKEOVER_MEMO_OTHER);
+}
+
 /**
  * takeover_memo_find - was a table visited?
  * @memo: what is known
@@ -218,22 +239,28 @@ static u64 nearby_bit(u64 key)
  *
  * Return: the value that was kept, -ENOENT if there is none.
  */
-int takeover_memo_find(const struct takeover_memo *memo, u64 key)
+int takeover_memo_find(struct takeover_memo *memo, u64 key)
 {
-	u64 many = many_of(key), bit = nearby_bit(key), same;
-	const struct node *node;
+	u64 kept = memo->near ? *memo->near : 0, same;
+	struct node *node;
 	u32 next, i;
 
 	if (!memo->chains)
 		return -ENOENT;
+	if (is_many(kept, key) && !(kept & other_bit(key)))
+		return kept & nearby_bit(key) ? 0 : -ENOENT;
 	for (next = *head_at(memo, chain_of(memo, key)); next;
 	     next = node->next) {
 		node = node_at(memo, next);
 		for (i = node->used; i--; ) {
-			same = node->keys[i] ^ many;
-			if (same <= TAKEOVER_MEMO_NEARBY && (same & bit))
-				return 0;
-			same = node->keys[i] ^ key;
+			kept = node->keys[i];
+			if (is_many(kept, key)) {
+				memo->near = &node->keys[i];
+				if (!(kept & other_bit(key)))
+					return kept & nearby_bit(key) ?
+					       0 : -ENOENT;
+			}
+			same = kept ^ key;
 			if (same <= TAKEOVER_MEMO_VALUE)
 				return same;
 		}
@@ -241,18 +268,28 @@ int takeover_memo_find(const struct takeover_memo *memo, u64 key)
 	return -ENOENT;
 }
 
-/* Where 0 is kept for neighbours of a table, NULL if it is for none. */
-static u64 *find_many(const struct takeover_memo *memo, u32 chain, u64 key)
+/*
+ * What is kept for a table and its neighbours: where it is, NULL if there is
+ * none. Then @others tells which of them have a word of their own.
+ */
+static u64 *find_many(struct takeover_memo *memo, u64 key, u64 *others)
 {
-	u64 many = many_of(key);
+	const u64 mask = ~(TAKEOVER_MEMO_VALUE | TAKEOVER_MEMO_NEAR);
 	struct node *node;
 	u32 next, i;
 
-	for (next = *head_at(memo, chain); next; next = node->next) {
+	*others = 0;
+	if (memo->near && is_many(*memo->near, key))
+		return memo->near;
+	for (next = *head_at(memo, chain_of(memo, key)); next;
+	     next = node->next) {
 		node = node_at(memo, next);
-		for (i = node->used; i--; )
-			if ((node->keys[i] ^ many) <= TAKEOVER_MEMO_NEARBY)
+		for (i = node->used; i--; ) {
+			if (is_many(node->keys[i], key))
 				return &node->keys[i];
+			if (!((node->keys[i] ^ key) & mask))
+				*others |= other_bit(node->keys[i]);
+		}
 	}
 	return NULL;
 }
@@ -301,26 +338,35 @@ static int need_room(struct takeover_memo *memo, u32 chain)
 int takeover_memo_add(struct takeover_memo *memo, u64 key, unsigned int value)
 {
 	int ret = begin(memo);
-	u64 *many = NULL;
+	u64 *many, others;
 	u32 chain;
 
-	if (!ret && !value)
-		many = find_many(memo, chain_of(memo, key), key);
-	if (many) {
+	if (ret)
+		return ret;
+	many = find_many(memo, key, &others);
+	if (many && !value) {
 		*many |= nearby_bit(key);
 		return 0;
 	}
-	if (!ret && memo->nr_keys / CHAIN_KEYS >= memo->chains + memo->split)
+	if (memo->nr_keys / CHAIN_KEYS >= memo->chains + memo->split) {
 		ret = split_chain(memo);
-	if (ret)
-		return ret;
+		if (ret)
+			return ret;
+		many = find_many(memo, key, &others);
+	}
 	chain = chain_of(memo, key);
 	ret = need_room(memo, chain);
 	if (ret)
 		return ret;
 
-	put_key(memo, chain, value ? key | value :
-				     many_of(key) | nearby_bit(key));
+	if (value) {
+		put_key(memo, chain, key | value);
+		if (many)
+			*many |= other_bit(key);
+	} else {
+		memo->near = put_key(memo, chain, many_of(key) | others |
+						  nearby_bit(key));
+	}
 	memo->nr_keys++;
 	return 0;
 }

@@ -8,5 +8,5 @@
 @@
 expression blocks, line;
 @@
-- is_marked(blocks, line[7])
+- is_marked(blocks, line + 7)
 + 0

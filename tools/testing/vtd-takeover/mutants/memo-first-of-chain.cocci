@@ -6,7 +6,7 @@
 // breaks: SHIELD
 
 @@
-expression node, i, key;
+symbol kept, key;
 @@
-- node->keys[i] ^ key
-+ node->keys[i] & TAKEOVER_MEMO_VALUE
+- kept ^ key
++ kept & TAKEOVER_MEMO_VALUE

@@ -6,7 +6,7 @@
 // breaks: SHIELD
 
 @@
-expression node, i, key;
+symbol kept, key;
 @@
-- node->keys[i] ^ key
-+ (node->keys[i] ^ key) & ~TAKEOVER_MEMO_NEAR
+- kept ^ key
++ (kept ^ key) & ~TAKEOVER_MEMO_NEAR

@@ -7,9 +7,8 @@
 
 @@
 symbol memo, chain, key, value;
-expression e;
 @@
   put_key(memo, chain,
-- value ? key | value
-+ value ? key
-  : e);
+- key | value
++ key
+  );

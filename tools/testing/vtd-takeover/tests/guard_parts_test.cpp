@@ -171,6 +171,34 @@ TEST_F(Memo, TellsNeighboursApart) {
     EXPECT_LT(memo.nr_keys, all.size());
 }
 
+// In the order in which they lie, as they mostly come: then the last one tells of the next one. Not
+// if what is kept was moved meanwhile, which happens most while there is little.
+TEST_F(Memo, TellsOfTheNextOne) {
+    std::mt19937_64 random(3);
+    for (unsigned round = 0; round < 500; round++) {
+        std::map<u64, int> all;
+        const auto key_of = [](unsigned n) {
+            return takeover_memo_key((n / 100 * 50 + n % 50) * page, 1 + n / 50 % 2);
+        };
+        const unsigned first = static_cast<unsigned>(random() % 100000);
+        for (unsigned n = first; n < first + 300; n++) {
+            // The one before, others near by, one of the other kind, and one that is far away.
+            for (const unsigned at :
+                 {n, n ^ 1U, n ^ 6U, n - 50, first + static_cast<unsigned>(random() % 300)}) {
+                const auto found = all.find(key_of(at));
+                ASSERT_EQ(takeover_memo_find(&memo, key_of(at)),
+                          found == all.end() ? -ENOENT : found->second);
+            }
+            const int value = random() % 2 ? 0 : 1 + static_cast<int>(random() % 255);
+            ASSERT_EQ(takeover_memo_add(&memo, key_of(n), static_cast<unsigned>(value)), 0);
+            all.emplace(key_of(n), value);
+        }
+        for (const auto& [key, value] : all)
+            ASSERT_EQ(takeover_memo_find(&memo, key), value);
+        takeover_memo_free(&memo);
+    }
+}
+
 // Addresses that were chosen for it all get into one chain.
 TEST_F(Memo, RefusesWhatLooksAlike) {
     unsigned kept = 0;
