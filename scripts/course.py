@@ -132,7 +132,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         iommu=row.iommu, memory=row.bytes,
         row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
              "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else "",
-             "ROAD": row.road, "VFS": str(row.vfs), "UNPLUG": row.unplugged},
+             "ROAD": row.road, "VFS": str(row.vfs), "UNPLUG": row.unplugged,
+             "WATCHED": "1" if row.watched else ""},
         devices=[q for d in row.devices for q in d.qemu], disk=disk, accel=accelerator(),
         layers=LAYERS.get(row.road, ["crash.cpio"]),
         # Nobody knows beforehand when things begin in a life without a panic.

@@ -123,6 +123,8 @@ class Row:
     faults: dict[str, int] = field(default_factory=dict)
     # Devices whose ATS the first kernel has on, and the crash kernel leaves on until their release.
     ats: list[str] = field(default_factory=list)
+    # The crash kernel traces the takeover to its log, and says what debugfs has at the end.
+    watched: bool = False
     # What a kernel must have logged, or the row is not what its name says.
     first_says: list[str] = field(default_factory=list)
     crash_says: list[str] = field(default_factory=list)
@@ -156,7 +158,8 @@ class Row:
         # A kernel placed at random now and then fails to be placed at all.
         lacking = {INITCALLS[driver_of(d)] for d in self.devices if d.name in self.undriven}
         blacklist = f"initcall_blacklist={','.join(sorted(lacking))} " if lacking else ""
-        return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {blacklist}{self.crash}".strip()
+        watch = " trace_event=vtd_takeover:* tp_printk" if self.watched else ""
+        return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {blacklist}{self.crash}{watch}".strip()
 
     def capture(self) -> bool:
         """Is there a sound card, which the first kernel is to record from without end?"""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import inspector
 from evidence import PAGE, SILENCED, Aim, Dma, Facts, pages
 
 INVARIANTS = ["ON", "ALIVE", "SHIELD", "INTACT", "FRESH", "TAGS", "WARY", "CLOSED"]
@@ -619,11 +620,49 @@ def storm(facts: Facts) -> Verdict:
     return passed(text)
 
 
+EVENT = re.compile(r"takeover_(adopt|drop|cut|release): (\S+) (\S+)")
+TALLIES = {"adopt": re.compile(r"adopted (\d+) devices"), "cut": re.compile(r"cut (\d+) words"),
+           "drop": re.compile(r"dropped (\d+) entries")}
+DEBUGFS = "kdump: debugfs: "
+
+
+def watched(facts: Facts) -> Verdict:
+    """Tracepoints, debugfs and the log tell the same, and of releases what the hardware saw."""
+    events: dict[str, list[str]] = {kind: [] for kind in ("adopt", "drop", "cut", "release")}
+    for line in facts.crash_log:
+        if found := EVENT.search(line):
+            events[found[1]].append(found[3])
+    shown = [line.split(DEBUGFS)[1].strip() for line in facts.crash_log if DEBUGFS in line]
+    said = [line for line in facts.crash_log if "DMAR: takeover: " in line]
+    for kind, pattern in TALLIES.items():
+        line = next(filter(pattern.search, shown), "")
+        number = pattern.search(line)
+        if not number:
+            return failed(f"debugfs does not say what {pattern.pattern!r} asks for")
+        if not any(line in other for other in said):
+            return failed(f"debugfs says {line!r}, the log does not")
+        if int(number[1]) != len(events[kind]):
+            return failed(f"{number[1]} in debugfs, {len(events[kind])} events takeover_{kind}")
+    released = {inspector.name(f.sid) for f in facts.functions if f.sid in facts.releases}
+    if set(events["release"]) != released:
+        return failed(f"events takeover_release of {', '.join(sorted(set(events['release'])))}; "
+                      f"released: {', '.join(sorted(released))}")
+    left = set(events["adopt"]) - released
+    ending = next((line for line in shown if line.startswith("not released:")), "")
+    listed = ending.split()[2:]
+    if set(listed) != left:
+        return failed(f"debugfs: not released: {' '.join(listed)}; by the events: "
+                      f"{' '.join(sorted(left))}")
+    return passed(f"debugfs, log and {', '.join(f'{len(v)} {k}' for k, v in events.items())} "
+                  f"events say the same; not released: {' '.join(listed) or 'none'}")
+
+
 # Keys of a row, and what is judged where it has them.
 ASKED_FOR: dict[str, tuple[str, Callable[[Facts], Verdict]]] = {
     "faults": ("early map", early_map), "stray": ("stray", stray),
     "cut": ("cut", cut), "undriven": ("undriven", undriven), "pulled": ("pulled", pulled),
-    "resets": ("resets", resets), "storm": ("storm", storm), "ats": ("ATS", ats)}
+    "resets": ("resets", resets), "storm": ("storm", storm), "ats": ("ATS", ats),
+    "watched": ("watched", watched)}
 
 
 def judge(facts: Facts) -> dict[str, Verdict]:

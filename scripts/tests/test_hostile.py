@@ -139,6 +139,44 @@ def test_a_dropped_entry_that_goes_wrong(put: dict[str, str], log: list[str],
     assert {name for name, v in got.items() if v == "fail"} == fails
 
 
+WATCHED = dataclasses.replace(DROP, watched=True)
+SHOWN = f"""
+{DROPPED}
+DMAR: takeover: dmar0: adopted 2 devices on 1 buses, dropped 1 entries and 0 tables, legacy mode
+DMAR: takeover: dmar0: guarded 9 tables, repaired 1 entries, cut 1 words, in 6 pages
+takeover_drop: dmar0 00:01.0 entry=0xfed90001 error=0
+takeover_cut: dmar0 level=1 word=0x3cb00003 now=0x0
+takeover_adopt: dmar0 00:02.0 entry=0x2ecc2001,0x301
+takeover_adopt: dmar0 00:1f.3 entry=0x2ecca001,0x401
+takeover_release: dmar0 00:1f.2
+takeover_release: dmar0 00:01.0
+takeover_release: dmar0 00:02.0
+kdump: debugfs: dmar0: taken over
+kdump: debugfs: adopted 2 devices on 1 buses, dropped 1 entries and 0 tables
+kdump: debugfs: guarded 9 tables, repaired 1 entries, cut 1 words, in 6 pages
+kdump: debugfs: not released: 00:1f.3
+"""
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("", ""),
+    ("takeover_cut: dmar0 level=1 word=0x3cb00003 now=0x0", ""),
+    ("takeover_drop: dmar0", "takeover_drop"),
+    ("takeover_adopt: dmar0 00:02.0", "takeover_adopt: dmar0 00:03.0"),
+    ("takeover_release: dmar0 00:02.0", ""),
+    ("takeover_release: dmar0 00:02.0", "takeover_release: dmar0 00:1f.3"),
+    ("debugfs: guarded 9", "debugfs: guarded 8"),
+    ("debugfs: adopted 2 devices", "debugfs: adopted"),
+    ("not released: 00:1f.3", "not released: 00:1f.3 00:02.0"),
+    ("kdump: debugfs: not released", "kdump: not released"),
+])
+def test_what_is_watched_has_to_agree(old: str, new: str) -> None:
+    assert old in SHOWN
+    log = SHOWN.replace(old, new).splitlines()
+    got = judge(facts(WATCHED, {"TRIED": TRIED, "NEXT": NEXT}, log))["watched"]
+    assert got == ("fail" if old else "pass")
+
+
 def test_a_kept_entry_faults_aloud() -> None:
     got = judge(facts(KEEP, {"TRIED": FAULT, "NEXT": NEXT}, [KEPT]))
     assert not [name for name, v in got.items() if v == "fail"]
