@@ -173,6 +173,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                 view = View.of(guest)
                 if row.edit:
                     spare = evidence.parse_ramdisk(line for _, line in guest.serial.lines)
+                    if row.edit in pages.EDITS and spare.first > spare.last:
+                        raise NoResult("the serial line lost where the initramfs lies")
                     aims.extend(hostile.edit(row, guest, view, functions, old, crash, spare,
                                              images.crash))
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <random>
 
+#include "fuzz/cross.h"
 #include "model/format.h"
 
 namespace vtd::fuzz {
@@ -409,11 +410,7 @@ Maze mutate(Maze maze, unsigned seed) {
 }
 
 Maze cross(Maze one, const Maze& other, unsigned seed) {
-    std::minstd_rand random(seed);
-    std::erase_if(one.steps, [&](const Step&) { return random() % 4 == 0; });
-    for (const Step& step : other.steps)
-        if (random() % 2)
-            one.steps.push_back(step);
+    cross(one.steps, other.steps, seed);
     return one;
 }
 

@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <random>
 
+#include "fuzz/cross.h"
 #include "model/capabilities.h"
 #include "model/format.h"
 #include "model/page_requests.h"
@@ -306,11 +307,7 @@ Image mutate(Image image, unsigned seed) {
 }
 
 Image cross(Image one, const Image& other, unsigned seed) {
-    std::minstd_rand random(seed);
-    std::erase_if(one.stores, [&](const Store&) { return random() % 4 == 0; });
-    for (const Store& store : other.stores)
-        if (random() % 2)
-            one.stores.push_back(store);
+    cross(one.stores, other.stores, seed);
     return one;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What is found is the first that is there.
+// What is found is the first that is there, which may be no number of a copy.
 //
 // file: memo.c
-// breaks: SHIELD
+// breaks: CRASH
 
 @@
 symbol kept, key;

@@ -3,7 +3,7 @@
 // Pages side by side are one table.
 //
 // file: memo.c
-// breaks: SHIELD
+// breaks: ALIVE
 
 @@
 symbol kept, key;
