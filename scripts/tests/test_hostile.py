@@ -177,6 +177,22 @@ def test_what_is_watched_has_to_agree(old: str, new: str) -> None:
     assert got == ("fail" if old else "pass")
 
 
+@pytest.mark.parametrize(("fails", "expected", "good"), [
+    (["SHIELD", "dump"], ["SHIELD", "dump?"], True),
+    (["SHIELD"], ["SHIELD", "dump?"], True),
+    (["dump"], ["SHIELD", "dump?"], False),
+    (["SHIELD", "ON"], ["SHIELD", "dump?"], False),
+    (["SHIELD", "dump"], ["SHIELD"], False),
+    (["SHIELD"], ["SHIELD", "dump"], False),
+    (["SHIELD", "cut", "dump"], ["SHIELD", "dump"], True),
+    ([], "clean", True),
+    (["dump"], "clean", False),
+])
+def test_what_was_measured_before(fails: list[str], expected: str | list[str],
+                                  good: bool) -> None:
+    assert verdict.as_measured(fails, expected) == good
+
+
 def test_a_kept_entry_faults_aloud() -> None:
     got = judge(facts(KEEP, {"TRIED": FAULT, "NEXT": NEXT}, [KEPT]))
     assert not [name for name, v in got.items() if v == "fail"]
