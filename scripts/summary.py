@@ -244,6 +244,12 @@ EVERYTHING: list[Measure] = [
 ]
 
 
+INTO_THE_KERNEL: list[Measure] = [
+    ("dump saved", dumps), ("DMA in flight reaches the kdump kernel", failing("SHIELD")),
+    ("without a verdict", left),
+]
+
+
 def markdown(head: list[str], lines: list[list[str]], left_aligned: int) -> str:
     """A table that reads well as text, too."""
     wide = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head))]
@@ -306,6 +312,16 @@ def on_purpose(data: Summary) -> str:
         if names else ""
 
 
+def into_the_kernel(data: Summary) -> list[str]:
+    """The guard's rows, if there are any."""
+    number = len([row for row, group in data.rows.items() if group == "guard"])
+    if not number:
+        return []
+    return [wrapped(f"{number} of the rows lead a device into the kdump kernel's memory, or to what "
+                    "is no table (tagged `guard`):"),
+            measured(data, INTO_THE_KERNEL, "guard")]
+
+
 def section(data: Summary) -> str:
     """README between the marks, marks included."""
     number = len([row for row, group in data.rows.items() if group == "cells"])
@@ -326,6 +342,7 @@ def section(data: Summary) -> str:
                 "Pair by pair without the takeover; “off” is translation switched off with DMA in "
                 "flight, “not released” that devices keep the dead kernel's pass-through:"),
         grids(data),
+        *into_the_kernel(data),
         wrapped("All rows, of which some ask for what stock does not know (damaged tables, "
                 "blocking on request):"),
         measured(data, EVERYTHING),
