@@ -317,8 +317,8 @@ def into_the_kernel(data: Summary) -> list[str]:
     number = len([row for row, group in data.rows.items() if group == "guard"])
     if not number:
         return []
-    return [wrapped(f"{number} of the rows lead a device into the kdump kernel's memory, or to what "
-                    "is no table (tagged `guard`):"),
+    return [wrapped(f"{number} of the rows lead a device into the kdump kernel's memory, or to "
+                    "what is no table (tagged `guard`):"),
             measured(data, INTO_THE_KERNEL, "guard")]
 
 
