@@ -3,7 +3,7 @@
 // Dropped and blocked entries are still cached.
 //
 // file: unit.c
-// breaks: CLOSED
+// breaks: FRESH
 
 @@
 expression unit;

@@ -3,7 +3,7 @@
 // PASID entries of devices that are dropped.
 //
 // file: unit.c
-// breaks: FRESH
+// breaks: SHIELD
 
 @@
 expression unit;

@@ -3,7 +3,7 @@
 // The neighbours of a device that maps are blocked aloud.
 //
 // file: block.c
-// breaks: FRESH
+// breaks: ALIVE
 
 @@
 expression table, unit;

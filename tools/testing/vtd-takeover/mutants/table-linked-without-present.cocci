@@ -3,7 +3,7 @@
 // A root entry that is not present.
 //
 // file: tables.c
-// breaks: ALIVE
+// breaks: CRASH
 
 @@
 expression root_word, table;
