@@ -222,7 +222,7 @@ static u64 nearby_bit(u64 key)
 
 static u64 other_bit(u64 key)
 {
-	return nearby_bit(key) << 8;
+	return FIELD_PREP(TAKEOVER_MEMO_OTHER, nearby_bit(key));
 }
 
 /* Is this what is kept for a table and its neighbours? */
