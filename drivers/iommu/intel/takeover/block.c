@@ -221,12 +221,16 @@ static unsigned int narrowest_width(const struct takeover_unit *unit)
 /* A PASID directory of one table, with an entry for RID_PASID 0. */
 static u64 *pasid_directory(struct reserved *map, u16 did)
 {
-	u64 *directory = reserved_table(map);
-	u64 *table = reserved_table(map);
+	u64 *directory = reserved_table(map), *table;
 	unsigned int i;
 
-	if (!directory || !table)
+	if (!directory)
 		return NULL;
+	table = reserved_table(map);
+	if (!table) {
+		vtd_free_table(directory);
+		return NULL;
+	}
 
 	for (i = 0; i < VTD_TABLE_WORDS; i += VTD_PTE_WORDS)
 		WRITE_ONCE(table[i], VTD_CTX_FPD);
@@ -262,8 +266,10 @@ static int reserved_entry(struct reserved *map, u16 rid, u64 *entry)
 
 	if (unit->scalable) {
 		directory = pasid_directory(map, did);
-		if (!directory)
+		if (!directory) {
+			vtd_free_table(map->top);
 			return -ENOMEM;
+		}
 		WRITE_ONCE(entry[0], virt_to_phys(directory) | VTD_CTX_FPD);
 	} else {
 		WRITE_ONCE(entry[1], FIELD_PREP(VTD_CTX_AW, map->aw) |
