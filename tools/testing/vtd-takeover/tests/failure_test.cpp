@@ -18,7 +18,9 @@ protected:
 
     // Returns how often each could have failed.
     static Chances run(takeover_mode mode, Failures failures) {
-        const Description description = machine_with_reserved_memory(variant());
+        return run(machine_with_reserved_memory(variant()), mode, failures);
+    }
+    static Chances run(const Description& description, takeover_mode mode, Failures failures) {
         World world(description, failures);
         CrashKernel kernel(world);
         kernel.boot(mode);
@@ -45,6 +47,15 @@ TEST_P(FailuresIn, ReadsOfOldMemory) {
         run(TAKEOVER_ADOPT, {.old_read = n});
         run(TAKEOVER_ADOPT, {.window = n});
     }
+}
+
+// Of ids that one entry has: nobody else tells of what was not read.
+TEST_P(FailuresIn, ReadsOfSingleIds) {
+    const Description description = one_unit(variant());
+    const unsigned all = run(description, TAKEOVER_ADOPT, {}).old_reads;
+    ASSERT_GT(all, 3U);
+    for (unsigned n = 1; n <= all; n++)
+        run(description, TAKEOVER_ADOPT, {.window = n});
 }
 
 TEST_P(FailuresIn, Commands) {

@@ -67,4 +67,26 @@ inline world::Description machine_with_reserved_memory(const Variant& variant) {
     return description;
 }
 
+// A device of its own page on each of two units; the second one is the last of its bus. Nobody else
+// has its domain.
+inline world::Description two_units(const Variant& variant) {
+    return {
+        .units = {{capabilities(variant), variant.scalable},
+                  {capabilities(variant), variant.scalable}},
+        .domains = {{.did = {2}, .pages = {{{0x1000}, target_page(0)}}},
+                    {.did = {3}, .pages = {{{0x1000}, target_page(1)}}}},
+        .devices = {{.unit = 0, .rids = {Rid::of(0, 1, 0)}, .domain = 0},
+                    {.unit = 1, .rids = {Rid::of(0x80, 31, 7)}, .domain = 1}},
+    };
+}
+
+// Both of one unit.
+inline world::Description one_unit(const Variant& variant) {
+    world::Description description = two_units(variant);
+    description.units.pop_back();
+    description.devices[1].unit = 0;
+    description.devices[1].rids = {Rid::of(0, 2, 0)};
+    return description;
+}
+
 } // namespace vtd::harness
