@@ -219,14 +219,14 @@ def check_mutants(tally: Tally) -> None:
 
 
 def check_coverage(tally: Tally) -> None:
-    """Count what the tests execute of the takeover; tell what they do of the model."""
+    """Count what tests and fuzzer execute of the takeover; tell what they do of the model."""
     try:
-        takeover, model, problems = gcov.check()
+        figures = gcov.check()
     except Failure as failure:
         tally.add("coverage: run", str(failure))
         return
-    print(gcov.summary(takeover, model), flush=True)
-    tally.add("coverage: enough, and the rest is explained", "\n".join(problems))
+    print(gcov.summary(figures), flush=True)
+    tally.add("coverage: enough, and the rest is explained", "\n".join(figures.problems))
 
 
 class Build(threading.Thread):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which lines and branches of the takeover's code its tests execute, and of the model's.
+"""Which lines and branches of the takeover's code, and of the model's, are executed.
 
 The takeover's: all files but those that are no userspace code, glue.c and what is for people who
 watch, and the KUnit tests; by core_test.
@@ -8,13 +8,16 @@ That is the quick and literal one, so what it executes it also asserts something
 by model_test. The tests of the world are left out: they take minutes, need a watch that counters
 would set off, and execute nothing of the takeover that core_test does not.
 
+The guard's once more, by what is checked in for its fuzzer: where that does not get to it finds no
+fault.
+
 GCC counts, without optimizing: a line that has code, and each way out of a condition, so that
 `a || b' has four branches. Conditions that macros make count like any others. In C++ the ways out
 of a call that throws are not counted: they are the compiler's; C has none. Marks in the code that
 would exclude lines are not obeyed.
 
-What is not executed has to be explained in uncovered.toml. The model's figures are printed, and
-judged by nobody.
+What is not executed has to be explained in uncovered.toml, for the tests and for the fuzzer. The
+model's figures are printed, and judged by nobody.
 
 Not called coverage.py: that is the name of a Python module, which pytest may load.
 """
@@ -38,6 +41,8 @@ MODEL = PROJECT / "model"
 EXPLAINED = PROJECT / "uncovered.toml"
 BUILD = OUT / "coverage"
 TESTS = ("core_test", "model_test")
+REPLAY = "guard_replay"
+GUARD = ("guard.c", "memo.c", "shield.c")
 KERNEL_ONLY = ("glue.c", "trace.c", "debugfs.c", "kunit.c")
 # Percent, of the takeover.
 LEAST_LINES = 95
@@ -113,10 +118,24 @@ def read_file(data: dict[str, Any], text: Sequence[str]) -> File:
     return file
 
 
-def explanations(path: Path) -> Counter[Hole]:
+@dataclass
+class Figures:
+    """All that is counted, and what is wrong with it."""
+
+    takeover: list[File]
+    model: list[File]
+    fuzzed: list[File]  # the guard's
+    problems: list[str] = field(default_factory=list)
+
+    def groups(self) -> list[tuple[str, list[File]]]:
+        """Return the files by what was counted."""
+        return [("takeover", self.takeover), ("fuzzed", self.fuzzed), ("model", self.model)]
+
+
+def explanations(path: Path, kind: str = "hole") -> Counter[Hole]:
     """Read which holes are explained; several lines may read alike."""
     found: Counter[Hole] = Counter()
-    for entry in tomllib.loads(path.read_text()).get("hole", []):
+    for entry in tomllib.loads(path.read_text()).get(kind, []):
         branches = entry.get("branches", 0)
         if (set(entry) - {"branches"} != set(KEYS) or not isinstance(branches, int)
                 or not all(isinstance(entry[k], str) and entry[k] for k in KEYS)):
@@ -125,12 +144,12 @@ def explanations(path: Path) -> Counter[Hole]:
     return found
 
 
-def judge(takeover: Sequence[File], expected: Iterable[str], explained: Counter[Hole]) -> list[str]:
+def judge(files: Sequence[File], expected: Iterable[str], explained: Counter[Hole]) -> list[str]:
     """Return what is wrong: too little, or not explained, or explained and not so."""
-    every = total("", takeover)
+    every = total("", files)
     holes = Counter(every.holes)
-    problems = [f"{name}: no test executes any of it, or it is not built"
-                for name in sorted(set(expected) - {f.name for f in takeover})]
+    problems = [f"{name}: nothing of it is executed, or it is not built"
+                for name in sorted(set(expected) - {f.name for f in files})]
     if every.run * 100 < LEAST_LINES * every.lines or not every.lines:
         problems.append(f"lines: {percent(every.run, every.lines).strip()} are less than "
                         f"{LEAST_LINES} %")
@@ -148,21 +167,26 @@ def needed() -> None:
          "librapidcheck-dev", "libcli11-dev", "nlohmann-json3-dev")
 
 
-def execute() -> list[dict[str, Any]]:
-    """Build the tests, run them, and return what gcovr says of each file."""
+def build() -> None:
+    """Build what is executed."""
     with step("building the tests with counters"):
         run(["cmake", "-S", PROJECT, "-B", BUILD, "-G", "Ninja", "-DCOVERAGE=ON"])
-        done = run(["cmake", "--build", BUILD, "--target", *TESTS], check=False)
+        done = run(["cmake", "--build", BUILD, "--target", *TESTS, REPLAY], check=False)
         if done.returncode:
             errors = [s for s in done.stdout.splitlines() if "FAILED" in s or "error" in s]
             die("\n".join(errors) or done.stdout[-2000:])
+
+
+def execute(*programs: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """Run programs, and return what gcovr says of each file."""
     # Counters of before, also of the build, which asks a program for its tests.
     for counters in BUILD.rglob("*.gcda"):
         counters.unlink()
-    for test in TESTS:
-        done = run([BUILD / test, "--gtest_brief=1"], check=False)
+    for program in programs:
+        done = run(program, check=False)
         if done.returncode:
-            die(f"{test} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-2000:]}")
+            die(f"{Path(program[0]).name} failed ({done.returncode}):\n"
+                f"{(done.stdout + done.stderr)[-2000:]}")
     report = BUILD / "gcovr.json"
     with step("counting"):
         run(["gcovr", "--root", TOP, "--object-directory", BUILD, BUILD, "-j",
@@ -172,26 +196,35 @@ def execute() -> list[dict[str, Any]]:
     return files
 
 
-def check() -> tuple[list[File], list[File], list[str]]:
-    """Build and run; return the takeover's files, the model's, and what is wrong."""
+def read(counted: Iterable[dict[str, Any]], folder: Path) -> list[File]:
+    """Read what was counted of a folder."""
+    paths = [(data, TOP / data["file"]) for data in counted]
+    # Some were there when BUILD was made before.
+    return [read_file(data, path.read_text().splitlines()) for data, path in paths
+            if path.parent == folder and path.exists()]
+
+
+def check() -> Figures:
+    """Build, run and judge."""
     needed()
-    takeover: list[File] = []
-    model: list[File] = []
-    for data in execute():
-        path = TOP / data["file"]
-        if not path.exists():
-            continue  # it was there when the folder was built before
-        (takeover if path.parent == TAKEOVER else model).append(
-            read_file(data, path.read_text().splitlines()))
+    build()
+    tests: list[list[str | Path]] = [[BUILD / test, "--gtest_brief=1"] for test in TESTS]
+    tested = execute(*tests)
+    replayed = execute([BUILD / REPLAY, PROJECT / "fuzz/corpus/guard"])
+    found = Figures(read(tested, TAKEOVER), read(tested, MODEL),
+                    [file for file in read(replayed, TAKEOVER) if file.name in GUARD])
     expected = {path.name for path in TAKEOVER.glob("*.c")
                 if path.name not in KERNEL_ONLY and not path.name.endswith("_test.c")}
-    return takeover, model, judge(takeover, expected, explanations(EXPLAINED))
+    found.problems = judge(found.takeover, expected, explanations(EXPLAINED))
+    found.problems += [f"by the fuzzer: {problem}" for problem in
+                       judge(found.fuzzed, GUARD, explanations(EXPLAINED, "unfuzzed"))]
+    return found
 
 
-def summary(takeover: Iterable[File], model: Iterable[File]) -> str:
+def summary(figures: Figures) -> str:
     """Return the figures in one line."""
     parts = []
-    for what, files in (("takeover", takeover), ("model", model)):
+    for what, files in figures.groups():
         f = total("", files)
         parts.append(f"{what}: {f.run} of {f.lines} lines ({percent(f.run, f.lines).strip()}), "
                      f"{f.taken} of {f.branches} branches ({percent(f.taken, f.branches).strip()})")
@@ -201,15 +234,15 @@ def summary(takeover: Iterable[File], model: Iterable[File]) -> str:
 def command() -> int:
     """Entry point of `make coverage`."""
     argparse.ArgumentParser(description="Count what the tests execute.").parse_args()
-    takeover, model, problems = check()
-    for what, files in (("takeover", takeover), ("model", model)):
+    figures = check()
+    for what, files in figures.groups():
         for file in sorted(files, key=lambda f: f.name):
             print(file.row())
-        print(total(f"the {what}", files).row() + "\n")
-    for problem in problems:
+        print(total(what, files).row() + "\n")
+    for problem in figures.problems:
         print(problem)
-    print(summary(takeover, model))
-    return 1 if problems else 0
+    print(summary(figures))
+    return 1 if figures.problems else 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 
 import gcov
 from common import TOP, Failure
-from gcov import File, Hole
+from gcov import Figures, File, Hole
 
 TEXT = """\
 int f(int a)
@@ -70,7 +70,7 @@ def test_the_bars() -> None:
     # Nothing measured is nothing proved.
     assert judge(0, 0, 0, 0) == ["lines: 100.0 % are less than 95 %"]
     assert gcov.judge(of(10, 10, 0, 0), ["a.c", "b.c"], Counter()) == [
-        "b.c: no test executes any of it, or it is not built"]
+        "b.c: nothing of it is executed, or it is not built"]
 
 
 def test_every_hole_is_explained_once_and_no_other() -> None:
@@ -97,6 +97,7 @@ def test_explanations_are_read(tmp_path: Path) -> None:
     entry = '[[hole]]\nfile = "a.c"\nfunction = "f"\nline = "if (a)"\n'
     path.write_text(f'{entry}branches = 1\nwhy = "b"\n{entry}branches = 1\nwhy = "b"\n')
     assert gcov.explanations(path) == {ONE_WAY: 2}
+    assert not gcov.explanations(path, "unfuzzed")
     for bad in ("", 'why = ""\n', 'why = 1\n', 'why = "b"\nbranches = "1"\n',
                 'why = "b"\nlineno = 3\n'):
         path.write_text(entry + bad)
@@ -105,7 +106,8 @@ def test_explanations_are_read(tmp_path: Path) -> None:
 
 
 def test_ours_can_be_read() -> None:
-    gcov.explanations(gcov.EXPLAINED)
+    assert gcov.explanations(gcov.EXPLAINED)
+    assert gcov.explanations(gcov.EXPLAINED, "unfuzzed")
 
 
 def test_all_of_the_core_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,25 +115,33 @@ def test_all_of_the_core_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
         return [{"file": str(path.relative_to(TOP)), "functions": [], "lines": []}
                 for path in paths]
 
-    there = [gcov.TAKEOVER / "unit.c", gcov.TAKEOVER / "gone.c", gcov.MODEL / "unit.cpp"]
+    there = [gcov.TAKEOVER / "unit.c", gcov.TAKEOVER / "guard.c", gcov.TAKEOVER / "gone.c",
+             gcov.MODEL / "unit.cpp"]
     monkeypatch.setattr(gcov, "needed", lambda: None)
-    monkeypatch.setattr(gcov, "execute", lambda: found(*there))
-    takeover, model, problems = gcov.check()
-    assert [f.name for f in takeover] == ["unit.c"] and [f.name for f in model] == ["unit.cpp"]
-    missing = {p.partition(":")[0] for p in problems if "it is not built" in p}
-    assert {"block.c", "tables.c"} <= missing
-    assert not missing & {"unit.c", *gcov.KERNEL_ONLY, "tables_test.c"}
+    monkeypatch.setattr(gcov, "build", lambda: None)
+    monkeypatch.setattr(gcov, "execute", lambda *programs: found(*there))
+    figures = gcov.check()
+    assert [f.name for f in figures.takeover] == ["unit.c", "guard.c"]
+    assert [f.name for f in figures.model] == ["unit.cpp"]
+    # Of what the fuzzer executes the guard alone is judged.
+    assert [f.name for f in figures.fuzzed] == ["guard.c"]
+    missing = {p.removesuffix(": nothing of it is executed, or it is not built")
+               for p in figures.problems if "it is not built" in p}
+    assert {"block.c", "tables.c", "by the fuzzer: memo.c"} <= missing
+    assert not missing & {"unit.c", "guard.c", "by the fuzzer: guard.c", *gcov.KERNEL_ONLY,
+                          "tables_test.c"}
 
 
 def test_the_command_fails_and_says_why(monkeypatch: pytest.MonkeyPatch,
                                         capsys: pytest.CaptureFixture[str]) -> None:
-    model = [File("m.cpp", 4, 1, 0, 0)]
+    figures = Figures(of(4, 4, 2, 2), [File("m.cpp", 4, 1, 0, 0)], of(3, 3, 2, 1))
     monkeypatch.setattr("sys.argv", ["gcov.py"])
-    monkeypatch.setattr(gcov, "check", lambda: (of(4, 4, 2, 2), model, []))
+    monkeypatch.setattr(gcov, "check", lambda: figures)
     assert gcov.command() == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == ("takeover: 4 of 4 lines (100.0 %), 2 of 2 branches (100.0 %); "
+                    "fuzzed: 3 of 3 lines (100.0 %), 1 of 2 branches (50.0 %); "
                     "model: 1 of 4 lines (25.0 %), 0 of 0 branches (100.0 %)")
-    monkeypatch.setattr(gcov, "check", lambda: (of(4, 4, 2, 2), model, ["not explained: x"]))
+    figures.problems = ["not explained: x"]
     assert gcov.command() == 1
     assert "not explained: x\n" in capsys.readouterr().out

@@ -159,11 +159,12 @@ public:
 
     void run() {
         const auto memory = contents();
-        must(!takeover_oldmem_learn(memory_at), "the core header is bad");
+        must(!takeover_oldmem_learn(elfcorehdr.value), "the core header is bad");
         takeover_tell_forbidden();
         must(machine_.log.size() <= shield_ranges, "WARY: {} ranges", machine_.log.size());
         machine_.log.clear();
         takeover_snapshot(&machine_.unit);
+        crowd();
         takeover_adopt(&machine_.unit, machine_.new_root(), TAKEOVER_ADOPT);
         machine_.on_read = [](Phys, std::size_t) {};
         if (machine_.unit.unguarded) {
@@ -186,10 +187,20 @@ public:
     }
 
 private:
-    static constexpr u64 memory_at = memory.value;
-
     bool scalable() const { return maze_.has(MazeSwitch::scalable); }
     static const u64* in_ours(u64 at) { return reinterpret_cast<const u64*>(at); }
+
+    // Devices that no step is about have noted what they use. In legacy mode nobody has to.
+    void crowd() {
+        constexpr unsigned all_tags = TAKEOVER_TAG_PAGES * page_size / sizeof(struct takeover_tag);
+        takeover_unit& unit = machine_.unit;
+        if (!scalable() || !maze_.tags())
+            return;
+        // By turns, or else one would be known already.
+        while (unit.nr_tags < all_tags - maze_.tags())
+            if (takeover_tag(&unit, Rid::of(255, 31, unit.nr_tags % 2).value, 2))
+                return; // no memory
+    }
 
     // A table fails from some time on, with the guard or before.
     void read(u64 at) {
@@ -374,7 +385,7 @@ private:
                      "ALIVE: {:#x} finds no memory where there is some", rid.value);
                 break;
             case E2BIG:
-                must(scalable() && model::sm_context::pdts.in(entry[0]) > 2,
+                must(scalable() && (model::sm_context::pdts.in(entry[0]) > 2 || maze_.tags()),
                      "ALIVE: {:#x} has not too many tables", rid.value);
                 break;
             case ENOSPC:

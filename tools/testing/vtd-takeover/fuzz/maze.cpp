@@ -178,7 +178,7 @@ void Maze::load(Machine& machine) {
     const u64 ram_size = (pages + hole_pages) * page_size;
     machine.add_old_ram(memory, ram_size);
     const std::array ram{std::pair{memory, ram_size}};
-    machine.write_elfcorehdr(memory, ram);
+    machine.write_elfcorehdr(elfcorehdr, ram);
     for (unsigned number = 0; number < first_table; number++)
         machine.old_page(page(number));
     for (unsigned number = 0; number + 1 < all_tables; number++)
@@ -187,7 +187,7 @@ void Maze::load(Machine& machine) {
     if (has(MazeSwitch::scalable))
         machine.old_page(root_table)[1] = page(3).value | 1;
 
-    rule(memory.value, memory.value + page_size, true); // the core header
+    rule(elfcorehdr.value, elfcorehdr.value + page_size, true);
     if (!has(MazeSwitch::no_crash)) {
         rule(crash_start, crash_end, true);
         rule(0, low_end, true);
@@ -366,7 +366,7 @@ private:
             head.allocations = below(2) ? byte(50) : u8{0};
             break;
         default:
-            head.odds = byte(2);
+            head.odds = below(2) ? byte(2) : static_cast<u8>(byte(16) << 2);
         }
     }
 

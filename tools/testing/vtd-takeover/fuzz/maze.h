@@ -20,6 +20,8 @@ namespace vtd::fuzz {
 inline constexpr unsigned first_table = 4, good_tables = 28, all_tables = 32;
 // RAM behind `pages` that has never been written.
 inline constexpr u64 hole_pages = 16;
+// Behind the tables, so that RAM begins with what nobody forbids.
+inline constexpr Phys elfcorehdr = page(first_table + good_tables);
 
 inline constexpr u64 crash_start = 0x20003000, crash_end = 0x2fff5000, low_end = 0x9f000;
 // Where this process has its memory, and so our tables.
@@ -39,7 +41,7 @@ struct MazeHead {
     u8 switches;    // MazeSwitch, bit by bit
     u8 budget;      // see Maze::budget()
     u8 allocations; // that succeed, less one; 0: all
-    u8 odds;        // bit 0: there is no domain id left; 1: nobody wants a guard
+    u8 odds;        // bit 0: there is no domain id left; 1: nobody wants a guard; the rest: tags
 };
 static_assert(sizeof(MazeHead) == 8);
 
@@ -99,6 +101,8 @@ struct Maze {
     bool has(MazeSwitch which) const { return head.switches & static_cast<u8>(which); }
     bool lacks(Lack which) const { return head.lacks & static_cast<u16>(which); }
     unsigned budget() const;
+    // How many more ids of devices can be noted; 0: as many as a unit has room for.
+    unsigned tags() const { return head.odds >> 2; }
     // Fills memory and registers of a machine. Forbids what is forbidden.
     void load(Machine& machine);
 
