@@ -10,6 +10,7 @@
 #include <cassert>
 #include <cerrno>
 #include <sys/mman.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -865,6 +866,80 @@ void World::check() {
         check(*unit);
 }
 
+void World::note_changes() {
+    const auto changes = memory.changes();
+    for (const auto& unit : units)
+        if (changes)
+            unit->changed.insert(unit->changed.end(), changes->begin(), changes->end());
+        else
+            unit->known_state.reset();
+}
+
+// All requests, to the end of what any of them brings into the caches. One of which nothing has
+// changed that it depends on is not looked at again: it is the same.
+void World::explore(Unit& unit) {
+    model::Unit& hardware = unit.hardware;
+    note_changes();
+    in_order(unit.changed);
+    const bool same =
+        unit.known_state == hardware.state() && unit.known_caches == hardware.caches();
+    const auto is_changed = [&](const std::vector<Hpa>& read) {
+        return std::ranges::any_of(unit.changed,
+                                   [&](Hpa at) { return std::ranges::binary_search(read, at); });
+    };
+
+    const auto explored = [&](const Unit::Known& known) {
+        const Request& request = tracked_[known.dma].request;
+        return known.ats ? hardware.explore_ats(request) : hardware.explore(request);
+    };
+
+    std::vector<Unit::Known> before = std::exchange(unit.known, {});
+    std::vector<std::size_t> sizes; // of the caches, when each was explored last
+    auto old = before.begin();
+    for (std::size_t at = 0; at < tracked_.size(); at++) {
+        const Tracked& dma = tracked_[at];
+        if (units[devices[dma.device].unit].get() != &unit || reset_.contains(dma.device))
+            continue;
+        const model::Device& from = functions[function_of(dma.device)].device;
+        const bool ats = from.can().ats && dma.request.rid == from.rid();
+        while (old != before.end() && old->dma < at)
+            ++old;
+        if (same && old != before.end() && old->dma == at && old->ats == ats &&
+            !is_changed(old->explored.read)) {
+            unit.known.push_back(std::move(*old));
+            sizes.push_back(hardware.caches().size());
+        } else {
+            unit.known.push_back({at, ats, {}});
+            sizes.push_back(~std::size_t{0});
+        }
+    }
+
+    bool settled;
+    do {
+        settled = true;
+        for (std::size_t at = 0; at < unit.known.size(); at++) {
+            const std::size_t size = hardware.caches().size();
+            if (std::exchange(sizes[at], size) == size)
+                continue;
+            Unit::Known& known = unit.known[at];
+            known.explored = explored(known);
+            walks += known.explored.walks;
+            settled = false;
+        }
+    } while (!settled);
+
+    if (doubts && std::ranges::any_of(unit.known, [&](const Unit::Known& known) {
+            const Explored again = explored(known);
+            return again.outcomes != known.explored.outcomes || again.read != known.explored.read;
+        }))
+        throw std::logic_error("something has changed that a request depends on");
+
+    unit.changed.clear();
+    unit.known_state = hardware.state();
+    if (!(unit.known_caches == hardware.caches()))
+        unit.known_caches = hardware.caches();
+}
+
 void World::check(Unit& unit) {
     steps++;
     if (!unit.hardware.translates())
@@ -872,25 +947,10 @@ void World::check(Unit& unit) {
     if (!unit.hardware.misuse.empty())
         throw Violation(Invariant::access, unit.name + ": " + unit.hardware.misuse.front());
 
-    // To the end of what any of them brings into the caches.
-    std::vector<std::pair<const Tracked*, Explored>> found;
-    for (const Tracked& dma : tracked_)
-        if (units[description.devices[dma.device].unit].get() == &unit &&
-            !reset_.contains(dma.device))
-            found.emplace_back(&dma, Explored{});
+    explore(unit);
     unit.read.clear();
-    std::size_t before;
-    do {
-        before = unit.hardware.caches().size();
-        for (auto& [dma, explored] : found) {
-            const model::Device& from = functions[function_of(dma->device)].device;
-            explored = from.can().ats && dma->request.rid == from.rid()
-                           ? unit.hardware.explore_ats(dma->request)
-                           : unit.hardware.explore(dma->request);
-            walks += explored.walks;
-            unit.read.insert(unit.read.end(), explored.read.begin(), explored.read.end());
-        }
-    } while (unit.hardware.caches().size() != before);
+    for (const auto& known : unit.known)
+        unit.read.insert(unit.read.end(), known.explored.read.begin(), known.explored.read.end());
     for (const TrackedInterrupt& interrupt : tracked_interrupts_) {
         if (units[interrupt.unit].get() != &unit)
             continue;
@@ -899,8 +959,8 @@ void World::check(Unit& unit) {
         judge(unit, interrupt, explored.outcomes);
     }
     in_order(unit.read);
-    for (const auto& [dma, explored] : found)
-        judge(unit, *dma, explored.outcomes);
+    for (const auto& known : unit.known)
+        judge(unit, tracked_[known.dma], known.explored.outcomes);
     forgotten(unit);
 }
 

@@ -106,7 +106,18 @@ public:
             const auto at = std::ranges::lower_bound(read, first);
             return at != read.end() && at->value - first.value < size;
         }
-        bool busy = false; // the driver's lock
+        // What was found out about each request, and when: it is true as long as nothing changes
+        // that it was found out from.
+        struct Known {
+            std::size_t dma; // of those that are tracked
+            bool ats;
+            Explored explored;
+        };
+        std::vector<Known> known;
+        std::optional<model::Unit::State> known_state{};
+        Caches known_caches;
+        std::vector<Hpa> changed; // words of memory, since then
+        bool busy = false;        // the driver's lock
         bool registers_busy = false;
         bool closed = false; // its root table is ours for good
         // Its interrupt table: the old one, either while they are changed, or ours for good.
@@ -158,6 +169,7 @@ public:
     bool is_forbidden(Hpa where) const;
 
     Schedule* schedule = nullptr;   // if tasks run by turns
+    bool doubts = false;            // what is known is found out again, and has to be the same
     std::vector<std::string> log;   // what the code said
     std::vector<std::string> trace; // what it did, for a violation's report
     Chances chances;
@@ -234,6 +246,8 @@ private:
     };
 
     void track();
+    void explore(Unit& unit);
+    void note_changes();
     void outlive(Tracked& dma) const;
     void relocate();
     std::optional<Translation> now(const Tracked& dma) const;

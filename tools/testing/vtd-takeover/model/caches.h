@@ -58,6 +58,8 @@ struct InterruptLine {
 
 class Caches {
 public:
+    bool operator==(const Caches&) const = default;
+
     std::set<ContextLine> contexts;
     std::set<PasidLine> pasids;
     std::set<WalkLine> walks;

@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <utility>
 
 namespace vtd::model {
 
 namespace {
 
 constexpr u64 line_size = 64;
+constexpr std::size_t changes_kept = 4096;
 
 Hpa page_of(Hpa at) { return {at.value & ~(page_size - 1)}; }
 std::size_t index_in(Hpa base, Hpa at) { return (at.value - base.value) / sizeof(u64); }
@@ -26,10 +28,12 @@ void in_order(std::vector<Hpa>& words) {
 
 void Memory::add(Hpa first, u64 size, Owner owner) {
     ranges_.emplace(first, Range{size, owner, {}});
+    all_changed_ = true;
 }
 
 void Memory::attach(Hpa first, std::span<u64> words, Owner owner) {
     ranges_.emplace(first, Range{words.size_bytes(), owner, words});
+    all_changed_ = true;
 }
 
 void Memory::pass(Hpa first, Owner owner) {
@@ -89,9 +93,25 @@ bool Memory::store_half(Hpa at, u32 value, Writer writer) {
     return store(word_at, (load(word_at) & ~(u64{~0U} << shift)) | u64{value} << shift, writer);
 }
 
+void Memory::changed(Hpa at) {
+    if (all_changed_)
+        return;
+    changed_.push_back(at);
+    all_changed_ = changed_.size() > changes_kept;
+}
+
+std::optional<std::vector<Hpa>> Memory::changes() {
+    std::vector<Hpa> words = std::exchange(changed_, {});
+    if (std::exchange(all_changed_, false))
+        return {};
+    in_order(words);
+    return words;
+}
+
 void Memory::put(Hpa at, u64 value) {
     const auto* found = range(at);
     assert(found);
+    changed(at);
     if (!found->second.words.empty()) {
         found->second.words[index_in(found->first, at)] = value;
         return;
@@ -103,28 +123,36 @@ void Memory::put(Hpa at, u64 value) {
 }
 
 void Memory::stored(Hpa at, u64 before) {
+    changed(at);
     Older& older = older_[at];
+    if (older.in_buffer.empty())
+        buffered_.push_back(at);
     for (auto* values : {&older.in_cache, &older.in_buffer})
         if (std::ranges::find(*values, before) == values->end())
             values->push_back(before);
 }
 
-void Memory::forget(std::vector<u64> Older::*which, Hpa first, u64 size) {
-    auto at = older_.lower_bound(first);
-    while (at != older_.end() && at->first.value - first.value < size) {
-        (at->second.*which).clear();
-        at = at->second.in_cache.empty() && at->second.in_buffer.empty() ? older_.erase(at)
-                                                                         : std::next(at);
-    }
+Memory::OlderWords::iterator Memory::forget(std::vector<u64> Older::*which,
+                                            OlderWords::iterator at) {
+    Older& older = at->second;
+    if (!(older.*which).empty())
+        changed(at->first);
+    (older.*which).clear();
+    return older.in_cache.empty() && older.in_buffer.empty() ? older_.erase(at) : std::next(at);
 }
 
 void Memory::flush(Hpa first, u64 size) {
     const u64 start = first.value & ~(line_size - 1);
     const u64 end = (first.value + size + line_size - 1) & ~(line_size - 1);
-    forget(&Older::in_cache, {start}, end - start);
+    for (auto at = older_.lower_bound({start}); at != older_.end() && at->first.value < end;)
+        at = forget(&Older::in_cache, at);
 }
 
-void Memory::drain() { forget(&Older::in_buffer, {}, ~u64{0}); }
+void Memory::drain() {
+    for (const Hpa word : buffered_)
+        forget(&Older::in_buffer, older_.find(word));
+    buffered_.clear();
+}
 
 std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
     std::vector<u64> values;

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -62,6 +63,10 @@ public:
     std::vector<u64> seen(Hpa at, const Capabilities& unit) const;
     void seen(Hpa at, const Capabilities& unit, std::vector<u64>& values) const;
 
+    // Words of which a unit may see something else than when this was called last, in order;
+    // nothing: it may be all of them.
+    std::optional<std::vector<Hpa>> changes();
+
 private:
     struct Range {
         u64 size;
@@ -74,12 +79,18 @@ private:
     const std::pair<const Hpa, Range>* range(Hpa at) const;
     const u64* word(Hpa at) const;
     void put(Hpa at, u64 value);
-    void forget(std::vector<u64> Older::*which, Hpa first, u64 size);
+    using OlderWords = std::map<Hpa, Older>;
+    // Returns the next one.
+    OlderWords::iterator forget(std::vector<u64> Older::*which, OlderWords::iterator at);
+    void changed(Hpa at);
 
     std::map<Hpa, Range> ranges_;
     std::map<Hpa, std::unique_ptr<u64[]>> pages_;
-    std::map<Hpa, Older> older_;
+    OlderWords older_;
+    std::vector<Hpa> buffered_; // words with something in the write buffer
     std::vector<HardwareStore> by_hardware_;
+    std::vector<Hpa> changed_;
+    bool all_changed_ = true;
 };
 
 } // namespace vtd::model

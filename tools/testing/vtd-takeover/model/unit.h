@@ -42,6 +42,14 @@ public:
     const std::set<u64>& roots() const { return roots_; }
     const std::set<u64>& interrupt_tables() const { return interrupt_tables_; }
 
+    // What becomes of a request depends on this, on memory and on the caches.
+    struct State {
+        u32 status, pending;
+        std::set<u64> roots;
+        bool operator==(const State&) const = default;
+    };
+    State state() const { return {status_, pending_, roots_}; }
+
     // As a kernel that died left it. If its queue was on, invalidation().leave() says where.
     void leave(u32 status, u64 rtaddr, u64 irta = 0);
 
