@@ -106,8 +106,8 @@ public:
             const auto at = std::ranges::lower_bound(read, first);
             return at != read.end() && at->value - first.value < size;
         }
-        // What was found out about each request, and when: it is true as long as nothing changes
-        // that it was found out from.
+        // What was found out about each request: true as long as nothing changes that it was found
+        // out from, which is memory, the unit's state and its caches.
         struct Known {
             std::size_t dma; // of those that are tracked
             bool ats;
