@@ -3,7 +3,7 @@
 // Function 7 of device 31.
 //
 // file: tables.c
-// breaks: ALIVE
+// breaks: EXPECT
 
 @@
 identifier i, words;

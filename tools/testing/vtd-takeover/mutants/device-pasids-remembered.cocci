@@ -3,7 +3,7 @@
 // What a device learnt with a PASID is not what it learnt without one.
 //
 // file: device.c
-// breaks: FRESH
+// breaks: SHIELD
 
 @@
 expression unit, dev, rid;

@@ -3,7 +3,7 @@
 // A storm of faults from a device that nobody stops.
 //
 // file: tables.c
-// breaks: CLOSED
+// breaks: EXPECT
 
 @@
 expression to, unit;
