@@ -3,7 +3,7 @@
 // An entry in the page that stands for all blocked devices.
 //
 // file: block.c
-// breaks: EXPECT
+// breaks: ALIVE
 
 @@
 identifier unit, rid;
