@@ -12,7 +12,8 @@ The guard's once more, by what is checked in for its fuzzer: where that does not
 fault.
 
 GCC counts, without optimizing: a line that has code, and each way out of a condition, so that
-`a || b' has four branches. Conditions that macros make count like any others. In C++ the ways out
+`a || b' has four branches. Conditions that macros make count like any others, but for min() and
+max(), of which GCC makes an operation without branches. In C++ the ways out
 of a call that throws are not counted: they are the compiler's; C has none. Marks in the code that
 would exclude lines are not obeyed.
 
