@@ -24,19 +24,19 @@ help: ## this list
 		while IFS='|' read -r target what; do printf '%-12s %s\n' "$$target" "$$what"; done
 	@echo
 	@echo '  KERNEL=6.12     or 6.1, or 7.3      KDIR=path   a clean Linux tree of your own'
-	@echo '  STOCK=1         without the takeover'
+	@echo '  STOCK=1         without the takeover    VARIANT=debug   kernels with alarms on, or kcsan'
 	@echo 'Kernels and caches: ~/.cache/vtd-takeover (VTD_TAKEOVER_CACHE); results: out/'
 
-kernel: ## build a kernel; the last line is the path of its bzImage (KERNEL, KDIR, STOCK)
-	@$S/kernel.py $(WHICH) $(call flag,STOCK,--stock)
+kernel: ## build a kernel; the last line is the path of its bzImage (KERNEL, KDIR, STOCK, VARIANT)
+	@$S/kernel.py $(WHICH) $(call flag,STOCK,--stock) $(call given,VARIANT,--variant)
 
 kdump: ## crash it under DMA, save the dump, judge the run (KERNEL, STOCK, SCENARIO=row)
 	@$S/kdump $(call given,KERNEL,--kernel) $(call flag,STOCK,--stock) \
-		$(call given,SCENARIO,--scenario)
+		$(call given,VARIANT,--variant) $(call given,SCENARIO,--scenario)
 
 matrix: ## every row on every kernel, ours and stock; takes up where it was stopped (KERNEL, SHARD)
 	@$S/matrix.py $(call given,KERNEL,--kernel) $(call given,SHARD,--shard) \
-		$(call given,SCENARIO,--scenario)
+		$(call given,VARIANT,--variant) $(call given,SCENARIO,--scenario)
 
 docs: ## write what vtd-sim says into README and the admin guide (after make model)
 	@$S/strategies.py

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A DMAR table that replaces the guest's, for what QEMU's own never says.
 
-That is: memory that firmware reserved for a device (RMRR), and that firmware opts out of remapping.
+That is: memory that firmware reserved for a device (RMRR), that firmware opts out of remapping, and
+what Linux cannot use (WRONG).
 
 Linux takes it from the initramfs (CONFIG_ACPI_TABLE_UPGRADE) if its OEM names are those of the
 firmware's table and its revision is higher. Only what a row needs is in it: one unit for all
@@ -32,9 +33,15 @@ REMAP_OPT_OUT = 1 << 3
 # 8.2, 8.3, 8.4
 DRHD, RMRR_TYPE = 0, 1
 INCLUDE_PCI_ALL = 1 << 0
-ENDPOINT, IOAPIC = 1, 3
+ENDPOINT, BRIDGE, IOAPIC = 1, 2, 3
 # QEMU's q35: the IOAPIC's number and requester id.
 IOAPIC_ID, IOAPIC_BUS = 0, 0xFF
+
+# A unit where there is none: the registers of no function of bus 255 read all ones.
+NO_UNIT = {"unit-zero": 0, "unit-ones": 0xB0000000 + (255 << 20) + (31 << 15)}
+# What may be wrong with a table: the reserved memory is that of a bridge, which the device is not,
+# or there is such a unit. Linux then does without all of the table.
+WRONG = ("bridge", *NO_UNIT)
 
 # The RMRR of a guest of 1 GiB: RAM that its firmware reserves in both kernels' maps, above the
 # ACPI tables in it.
@@ -46,16 +53,24 @@ def scope(kind: int, number: int, bus: int, slot: int, function: int) -> bytes:
     return struct.pack("<BBHBBBB", kind, 8, 0, number, bus, slot, function)
 
 
-def dmar(slot: int | None, opt_out: bool = False) -> bytes:
-    """The table, with RMRR as reserved memory of a device on bus 0, if there is one."""
+def dmar(slot: int | None, opt_out: bool = False, wrong: str = "") -> bytes:
+    """The table, with RMRR as reserved memory of a device on bus 0, if there is one.
+
+    wrong: of WRONG, what Linux does not understand about it.
+    """
     ioapic = scope(IOAPIC, IOAPIC_ID, IOAPIC_BUS, 0, 0)
-    unit = struct.pack("<HHBBHQ", DRHD, 16 + len(ioapic), INCLUDE_PCI_ALL, 0, 0, REGISTERS)
+    units = b""
+    if wrong in NO_UNIT:
+        nobody = scope(ENDPOINT, 0, 0xFF, 0x1F, 7)
+        units = struct.pack("<HHBBHQ", DRHD, 16 + len(nobody), 0, 0, 0, NO_UNIT[wrong]) + nobody
+    units += struct.pack("<HHBBHQ", DRHD, 16 + len(ioapic), INCLUDE_PCI_ALL, 0, 0,
+                         REGISTERS) + ioapic
     reserved = b""
     if slot is not None:
-        device = scope(ENDPOINT, 0, 0, slot, 0)
+        device = scope(BRIDGE if wrong == "bridge" else ENDPOINT, 0, 0, slot, 0)
         reserved = struct.pack("<HHHHQQ", RMRR_TYPE, 24 + len(device), 0, 0, *RMRR) + device
     flags = INTR_REMAP | (REMAP_OPT_OUT if opt_out else 0)
-    body = struct.pack("<BB10x", WIDTH, flags) + unit + ioapic + reserved
+    body = struct.pack("<BB10x", WIDTH, flags) + units + reserved
     length = HEADER.size + len(body)
 
     def table(checksum: int) -> bytes:

@@ -4,7 +4,7 @@
 
 vtd-bench (tools/testing/vtd-takeover/bench) builds what 1 GiB to 1 TiB mapped in pages of 4 KiB,
 2 MiB and 1 GiB take, without a bad leaf, with one, a hundred and ten thousand; with tables one
-after the other and shuffled, of memory in order and scattered on both sides of the crash kernel. By
+after the other and shuffled, of memory in order and scattered on both sides of the kdump kernel. By
 turns it lets the guard walk them and reads all their words, in the order of the walk, four sums at
 a time, both compiled with the kernel's flags. Time is the thread's own, and of each the fastest
 turn counts: other work makes a turn slower, and never faster.

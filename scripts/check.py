@@ -40,14 +40,16 @@ from tally import Tally
 CORE = TOP / "tools/testing/vtd-takeover"
 PARTS = ("lint", "scripts", "core", "model", "coverage", "fuzz", "counts", "kunit", "rows")
 BOOTING = {"kunit", "rows"}
+# Kernels that are built with alarms on as well.
+ALARMED = ("6.12", "7.3")
 # Tests of the core's project that have this label, or another one.
 USERSPACE = {"core", "model"}
 # Rows that stock passes too, run by turns on both kernels: how long from panic to dump. The
 # bounds are ratios within one run; what they allow above 1 is the noise of an emulated machine.
-# Before the crash kernel's first line runs nothing that the takeover could make slower.
+# Before the kdump kernel's first line runs nothing that the takeover could make slower.
 PACE = ("cmd-dma-dma", "cmd-sm-sm", "dev-nvme")
 PACE_ROUNDS = 3
-PACE_BOUNDS = {"panic": 1.1, "crash kernel": 1.1}
+PACE_BOUNDS = {"panic": 1.1, "kdump kernel": 1.1}
 
 
 def needed(parts: list[str]) -> None:
@@ -156,6 +158,16 @@ def check_matrix(tally: Tally) -> None:
     count_rows(tally, "matrix", [job.name for job in jobs], ["matrix.py"])
 
 
+def check_alarms(tally: Tally) -> None:
+    """Run some rows of every kind on kernels with alarms on."""
+    chosen = [row for row in scenarios.load().values() if "alarms" in row.tags]
+    for variant in scenarios.ALARMS:
+        jobs = matrix.product(chosen, ALARMED, ["takeover"], variant)
+        count_rows(tally, f"rows-{variant}", [job.name for job in jobs],
+                   ["matrix.py", "--variant", variant, "--flavour", "takeover", "--tag", "alarms",
+                    *(f"--kernel={version}" for version in ALARMED)])
+
+
 def count_rows(tally: Tally, what: str, planned: list[str], command: list[str | Path]) -> None:
     """Run a script that runs rows; what it prints is progress here, what counts is its data."""
     report = OUT / "check" / f"{what}.json"
@@ -183,7 +195,7 @@ def count_rows(tally: Tally, what: str, planned: list[str], command: list[str | 
 
 
 def check_pace(tally: Tally, images: dict[bool, Path]) -> None:
-    """Compare the time from the panic, and from the crash kernel's start, with stock's."""
+    """Compare the time from the panic, and from the kdump kernel's start, with stock's."""
     seconds = {(start, stock): 0.0 for start in PACE_BOUNDS for stock in images}
     report = OUT / "check/pace.json"
     for number in range(PACE_ROUNDS):
@@ -256,7 +268,7 @@ def check(parts: list[str], everything: bool) -> int:
         build.start()
     if "lint" in parts:
         lint.lint(tally, list(KNOWN) if everything else [DEFAULT],
-                  jobs=1 if booting else os.cpu_count() or 1)
+                  jobs=1 if booting else os.cpu_count() or 1, options=everything)
     if "scripts" in parts:
         check_scripts(tally)
     if USERSPACE & set(parts):
@@ -280,6 +292,7 @@ def check(parts: list[str], everything: bool) -> int:
             check_kunit(tally, version)
     if "rows" in parts and everything:
         check_matrix(tally)
+        check_alarms(tally)
         try:
             stock = kernel.build(DEFAULT, stock=True)
             if build.image:

@@ -9,6 +9,7 @@ Logs, vmcore, facts and result.json of a row stay in out/kdump/KERNEL-FLAVOUR/RO
 holds of the run is told in outcome.py; here is added
 
     row, kernel, flavour    name; "6.12"; "takeover" or "stock"
+    variant                 "debug" or "kcsan": run on kernels with alarms on
     verdict                 also "NO RESULT" (spoilt too often, or there is no kernel) or "SKIP"
                             (there is no such QEMU)
     expected, as_measured   "clean" or a list that must be among the fails; did it fit. On our
@@ -58,7 +59,6 @@ from stray import Edu
 ATTEMPTS = 6
 # That happens by chance; twice in a row it does not.
 NOT_READY = "the first kernel was not ready in time"
-BOOT_LIMIT = 180
 # What the kernel says when its IOMMU driver has its units and their fault interrupts.
 DRIVER_UP = r"DMAR: Intel\(R\) Virtualization Technology for Directed I/O"
 DISK_SIZE = 1 << 29
@@ -89,6 +89,7 @@ class Kernel:
 
     version: str
     stock: bool
+    variant: str = ""  # with alarms on: its rows are scenarios.alarmed()
 
     @property
     def flavour(self) -> str:
@@ -96,7 +97,7 @@ class Kernel:
 
     @property
     def name(self) -> str:
-        return f"{self.version}-{self.flavour}"
+        return "-".join(filter(None, (self.version, self.flavour, self.variant)))
 
 
 def run_key(row: Row, images: Images, qemu: str) -> str:
@@ -129,7 +130,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     node = next(d.node for d in row.devices if d.role == "disk")
     config = Config(
         emulator=qemu, kernel=images.first, crash_kernel=images.crash, append=row.first_line(),
-        iommu=row.iommu, memory=row.bytes,
+        iommu=row.iommu, memory=row.bytes, phys_bits=row.phys_bits,
         row={"DISK": node, "NONCE": nonce, "KEXEC": row.kexec, "FIRST": row.first_line(),
              "CRASH": row.crash_line(), "CAPTURE": "yes" if row.capture() else "",
              "ROAD": row.road, "VFS": str(row.vfs), "UNPLUG": row.unplugged,
@@ -139,10 +140,11 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         # Nobody knows beforehand when things begin in a life without a panic.
         trace=TRACE_PANIC if row.road == "life" else [],
         early=tables_of_firmware(row),
+        early_crash=tables_of_firmware(row, row.crash_firmware),
         qtest=bool(row.edit or row.stray or row.storm or row.pulled),
         machine=MACHINE if row.pulled else (),
         fast_frames=0 if row.undriven and not row.edit else Frames.FAST_FRAMES,
-        late_frames=row.edit in pages.EDITS,
+        late_frames=hostile.LATE.get(row.edit, ""),
         frame_body=LONG_FRAME if row.edit in pages.EDITS else Frames.BODY)
     guest = Guest(config, folder)
     marks: dict[str, Mark] = {}
@@ -155,7 +157,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     if row.road == "life":
         return live(row, nonce, guest, disk)
     try:
-        functions, trouble = boot(guest, marks)
+        functions, trouble = boot(guest, marks, row.boot)
         misfit = evidence.name_functions(functions, row.devices)
         old, crash = evidence.parse_iomem(line for _, line in guest.serial.lines)
         if not trouble and (row.edit or row.stray or row.storm or row.pulled):
@@ -179,7 +181,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                                              images.crash))
 
             def look() -> None:
-                # Of a card that the crash kernel drives some frames are there by right.
+                # Of a card that the kdump kernel drives some frames are there by right.
                 if row.edit in pages.EDITS and row.victim in row.undriven and not landed:
                     wire = [d.name for d in row.devices if d.role == "nic"].index(row.victim)
                     landed.append(scan.scan(guest, wire, crash))
@@ -209,7 +211,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         guest.close()
     with guest.trace.open("rb") as lines:
         trace = evidence.parse_trace(lines)
-    # The crash kernel's lines begin with its mark: that bears the time of its first one.
+    # The kdump kernel's lines begin with its mark: that bears the time of its first one.
     begin = marks["crash"].time if "crash" in marks else time.time()
     return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
                  functions=functions, misfit=misfit, old=old, crash=crash, changed=changed,
@@ -221,11 +223,11 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  aims=aims, landed=landed[0] if landed else None)
 
 
-def tables_of_firmware(row: Row) -> dict[str, bytes]:
+def tables_of_firmware(row: Row, wrong: str = "") -> dict[str, bytes]:
     """What stands in an initramfs in place of the firmware's own tables."""
-    if not (row.rmrr or row.firmware_off):
+    if not (row.rmrr or row.firmware_off or wrong):
         return {}
-    return {acpi.FILE: acpi.dmar(row.rmrr_slot if row.rmrr else None, row.firmware_off)}
+    return {acpi.FILE: acpi.dmar(row.rmrr_slot if row.rmrr else None, row.firmware_off, wrong)}
 
 
 def live(row: Row, nonce: str, guest: Guest, disk: Path) -> Facts:
@@ -236,7 +238,7 @@ def live(row: Row, nonce: str, guest: Guest, disk: Path) -> Facts:
     marks = {"panic": Mark(time.time(), 0)}
     try:
         at, trouble = 0, f"not through within {row.limit} s"
-        deadline = time.monotonic() + BOOT_LIMIT + row.limit
+        deadline = time.monotonic() + row.boot + row.limit
         while found := guest.wait_line([r"kdump: (LIFE BEGINS|LIFE IS GOOD|NOT READY.*)",
                                         r"Kernel panic.*"], at, deadline - time.monotonic()):
             at = found[0] + 1
@@ -275,10 +277,11 @@ def set_up_edu(guest: Guest, row: Row, functions: list[evidence.Function],
     return edu
 
 
-def boot(guest: Guest, marks: dict[str, Mark]) -> tuple[list[evidence.Function], str]:
+def boot(guest: Guest, marks: dict[str, Mark], limit: int
+         ) -> tuple[list[evidence.Function], str]:
     """Until the first kernel is READY: its devices, and what went wrong, if anything."""
     found = guest.wait_line([r"kdump: READY", r"kdump: NOT READY.*", r"Kernel panic.*"],
-                            0, BOOT_LIMIT)
+                            0, limit)
     functions = evidence.parse_functions(line for _, line in guest.serial.lines)
     if found is None:
         # Once in a thousand runs a timer is lost; nothing has been tried by then.
@@ -318,7 +321,7 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
         guest.write("panic")
     found = guest.wait_line([r"Linux version "], start, row.limit)
     if found is None:
-        return "the crash kernel did not start"
+        return "the kdump kernel did not start"
     guest.stop()
     marks["crash"] = replace(guest.mark(), time=guest.serial.lines[found[0]][0])
     # From here on old memory must not change: this copy is what it is held against.
@@ -357,7 +360,7 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
             marks["saved"] = guest.mark()
             return ""
         else:
-            return f"crash kernel: {found[1][0].removeprefix('kdump: ')}"
+            return f"kdump kernel: {found[1][0].removeprefix('kdump: ')}"
     return f"no dump within {row.limit} s"
 
 
@@ -366,8 +369,9 @@ def compare(row: Row, kernel: Kernel, data: dict[str, Any]) -> dict[str, Any]:
     expected = row.expected(kernel.version, kernel.stock)
     kept = {k: v for k, v in data.items() if k not in ("expected", "as_measured")}
     if data["verdict"] in ("PASS", "FAIL") and (kernel.stock or expected != "clean"):
-        kept |= {"expected": expected,
-                 "as_measured": verdict.as_measured(data["fails"], expected)}
+        # What stock warns of is as it comes.
+        fails = [name for name in data["fails"] if not (kernel.stock and name == "alarms")]
+        kept |= {"expected": expected, "as_measured": verdict.as_measured(fails, expected)}
     return kept
 
 
@@ -401,8 +405,11 @@ def run_row(row: Row, kernel: Kernel, images: Images | Failure, qemu: Emulator |
     """Run a row until there is a result; keep it in result.json."""
     folder = OUT / "kdump" / kernel.name / row.name
     flavour = " --stock" if kernel.stock else ""
+    if kernel.variant:
+        flavour += f" --variant {kernel.variant}"
     data: dict[str, Any] = {
         "row": row.name, "kernel": kernel.version, "flavour": kernel.flavour,
+        **({"variant": kernel.variant} if kernel.variant else {}),
         "repeat": f"scripts/kdump --kernel {kernel.version}{flavour} --scenario {row.name}",
         "folder": str(folder.relative_to(TOP)), "qemu": None, "accel": accelerator(),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "key": "", "judged": "",

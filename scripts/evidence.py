@@ -30,7 +30,7 @@ from storm import NAME as TULIP
 from stray import NAME as EDU, Access
 
 PAGE = 4096
-LOW = 1 << 20  # the crash kernel gets the RAM below 1 MiB as well
+LOW = 1 << 20  # the kdump kernel gets the RAM below 1 MiB as well
 GSTS_TES = 1 << 31
 ALL = -1  # instead of a domain id
 # What QEMU says when a function is reset from config space, and the driver of such functions.
@@ -100,7 +100,7 @@ class Aim(NamedTuple):
 
 
 class Landed(NamedTuple):
-    """What a search of the crash kernel's memory for the frames of one wire found."""
+    """What a search of the kdump kernel's memory for the frames of one wire found."""
 
     words: int
     pages: list[int]
@@ -309,7 +309,7 @@ def parse_ramdisk(lines: Iterable[str]) -> Span:
 
 
 def parse_iomem(lines: Iterable[str]) -> tuple[list[Span], list[Span]]:
-    """System RAM above 1 MiB that belonged to the first kernel, and the crash kernel's."""
+    """System RAM above 1 MiB that belonged to the first kernel, and the kdump kernel's."""
     ram, crash = [], []
     for match in filter(None, map(IOMEM.search, lines)):
         span = Span(number(match[1]), number(match[2]))
@@ -387,7 +387,7 @@ class Facts:
     accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
     polls: int = 0  # of the tulip device, which each time reads what nobody mapped
     aims: list[Aim] = field(default_factory=list)  # what the edit leads devices to
-    # The victim's frames in the crash kernel's memory, before the dump was begun or at the end.
+    # The victim's frames in the kdump kernel's memory, before the dump was begun or at the end.
     landed: Landed | None = None
 
     def __post_init__(self) -> None:
@@ -405,7 +405,7 @@ class Facts:
         self.undriven = self._sids(self.row.undriven) | self._virtual(self.row.undriven)
         # Requesters whose DMA in flight the row means to end: nobody else may feel it.
         self.hurt = self.blocked | self.faulting
-        # Who faults without end, and is meant to, from the crash kernel's first line on.
+        # Who faults without end, and is meant to, from the kdump kernel's first line on.
         self.raging = next((f.sid for f in self.functions if self.row.storm and f.device
                             and f.device.name == TULIP), -1)
         self.releases = self._releases()
@@ -505,12 +505,23 @@ class Facts:
     def released(self, sid: int, at: int) -> bool:
         return sid in self.releases and at >= self.releases[sid].at
 
+    def had_nothing(self, sid: int) -> bool:
+        """Was nothing cached for a requester since the new root table, for it was blocked?
+
+        Where all of a unit is blocked rows do not name everybody; who has reserved memory is seen.
+        """
+        if sid in self.hurt:
+            return True
+        return ("intel_iommu_takeover=block" in self.row.crash and self.root is not None
+                and not any(t.sid == sid and self.root.at < t.at < self.releases[sid].at
+                            for t in self.trace.tags))
+
     def unflushed(self, sid: int) -> bool:
         """Was a requester released without its old id being invalidated in the IOTLB?
 
         Only where that id was seen: in-flight DMA in pass-through carries none.
         """
-        if sid in self.hurt:  # nothing was cached for it since the new root
+        if self.had_nothing(sid):
             return False
         release = self.releases[sid]
         old = {t.domain for t in self.trace.tags
@@ -523,7 +534,7 @@ class Facts:
         release = self.releases.get(sid)
         if release is None:
             return None
-        if sid in self.hurt:
+        if self.had_nothing(sid):
             return release.at
         return next((f.at for f in self.trace.flushes if f.at > release.at), self.end)
 
@@ -615,7 +626,7 @@ class Facts:
         return any(s.first <= address <= s.last for s in self.old)
 
     def owned(self, address: int) -> bool:
-        """Does this memory belong to the crash kernel?"""
+        """Does this memory belong to the kdump kernel?"""
         return address < LOW or any(s.first <= address <= s.last for s in self.crash)
 
     def seconds(self, time: float) -> float:

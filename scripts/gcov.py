@@ -3,7 +3,7 @@
 """Which lines and branches of the takeover's code, and of the model's, are executed.
 
 The takeover's: all files but those that are no userspace code, glue.c and what is for people who
-watch, and the KUnit tests; by core_test.
+watch, and the KUnit tests; by core_test, and window.c by window_test.
 That is the quick and literal one, so what it executes it also asserts something about. The model's:
 by model_test. The tests of the world are left out: they take minutes, need a watch that counters
 would set off, and execute nothing of the takeover that core_test does not.
@@ -41,7 +41,7 @@ TAKEOVER = TOP / "drivers/iommu/intel/takeover"
 MODEL = PROJECT / "model"
 EXPLAINED = PROJECT / "uncovered.toml"
 BUILD = OUT / "coverage"
-TESTS = ("core_test", "model_test")
+TESTS = ("core_test", "window_test", "model_test")
 REPLAY = "guard_replay"
 GUARD = ("guard.c", "memo.c", "shield.c")
 KERNEL_ONLY = ("glue.c", "trace.c", "debugfs.c", "kunit.c")

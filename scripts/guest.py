@@ -41,6 +41,7 @@ TRACE_ALWAYS = [
     "vtd_fault_disabled",
     "vtd_irq_generate",
     "vtd_reg_dmar_root",
+    "vtd_reg_ir_root",
     "vtd_reg_write_gcmd",
     "vtd_inv_desc_cc_global",
     "vtd_inv_desc_cc_domain",
@@ -153,18 +154,20 @@ class Cpio:
 
 
 def initramfs(bzimage: Path, row: dict[str, str], layers: Sequence[str] = ("crash.cpio",),
-              early: Mapping[str, bytes] | None = None) -> bytes:
+              early: Mapping[str, bytes] | None = None,
+              early_crash: Mapping[str, bytes] | None = None) -> bytes:
     """The first kernel's initramfs; inside it lie a kernel and a second one for that.
 
-    layers: the names of the inner ones, from within. One is crash.cpio for the crash kernel; two
+    layers: the names of the inner ones, from within. One is crash.cpio for the kdump kernel; two
     for a kernel that only starts the first one by kexec.
-    All begin with the early files: those a kernel looks for before it unpacks anything.
+    All begin with the early files: those a kernel looks for before it unpacks anything. The kdump
+    kernel's may be others.
     """
     settings = "".join(f"{key}='{value}'\n" for key, value in row.items()).encode()
 
-    def base() -> Cpio:
+    def base(begin: Mapping[str, bytes] | None) -> Cpio:
         cpio = Cpio()
-        for name, body in (early or {}).items():
+        for name, body in (begin or {}).items():
             cpio.file(name, body, 0o100644)
         cpio.file("dev/console", b"", 0o020600)
         cpio.program("busybox")
@@ -178,9 +181,9 @@ def initramfs(bzimage: Path, row: dict[str, str], layers: Sequence[str] = ("cras
         cpio.file("lib/kdump/row", settings)
         return cpio
 
-    image = base().image()
+    image = base(early_crash or early).image()
     for name in layers:
-        around = base()
+        around = base(early)
         around.file("bzImage", bzimage.read_bytes())
         around.file(name, image)
         image = around.image()
@@ -282,10 +285,10 @@ class Frames(threading.Thread):
     BODY = 64  # bytes
 
     def __init__(self, wires: Sequence[tuple[int, int]], trace: Path,
-                 fast_frames: int = FAST_FRAMES, late: bool = False, body: int = BODY) -> None:
+                 fast_frames: int = FAST_FRAMES, late: str = "", body: int = BODY) -> None:
         super().__init__(daemon=True)
         self.fast_frames = fast_frames
-        self.late = late  # none before the new root table, as long as there is an old one
+        self.late = late.encode()  # none before this event, as long as there is an old root table
         self.body = body
         self.wires = wires
         self.trace = trace
@@ -306,7 +309,8 @@ class Frames(threading.Thread):
                 news = trace.read()
                 rooted = rooted or b"vtd_reg_dmar_root" in news
                 # Once translation is off there may never be a new root table.
-                self.late = self.late and not rooted and b"vtd_dmar_enable enable 0" not in news
+                if rooted or self.late in news or b"vtd_dmar_enable enable 0" in news:
+                    self.late = b""
                 if self.late:
                     time.sleep(self.FAST)
                     continue
@@ -350,11 +354,13 @@ class Config:
     layers: Sequence[str] = ("crash.cpio",)  # see initramfs()
     trace: Sequence[str] = ()  # events from the start, beside those that always are
     cpus: int = 2
+    phys_bits: int = 0  # of physical addresses; 0: as QEMU has them
     early: Mapping[str, bytes] = field(default_factory=dict)  # files for the initramfs
+    early_crash: Mapping[str, bytes] = field(default_factory=dict)  # the kdump kernel's instead
     qtest: bool = False  # a way to write to device registers
     machine: Sequence[str] = ()  # more options for QEMU
     fast_frames: int = Frames.FAST_FRAMES  # 0 where the ring has to last to the end
-    late_frames: bool = False  # none before the new root table
+    late_frames: str = ""  # none before this event of the trace, or the new root table
     frame_body: int = Frames.BODY  # bytes
 
 
@@ -365,7 +371,8 @@ class Guest:
         self.config = config
         self.folder = folder
         self.trace = folder / "trace.log"
-        first = initramfs(config.crash_kernel, config.row, config.layers, config.early)
+        first = initramfs(config.crash_kernel, config.row, config.layers, config.early,
+                          config.early_crash)
         self.private = Path(tempfile.mkdtemp(prefix="vtd-guest-", dir="/dev/shm"))
         self.ram = self.private / "ram"
         self.wires: list[tuple[int, int]] = []
@@ -405,7 +412,8 @@ class Guest:
             config.emulator.program, *config.emulator.options,
             "-nodefaults", "-no-user-config", "-display", "none",
             "-M", f"q35,accel={config.accel},kernel-irqchip=split,memory-backend=ram",
-            "-cpu", "max", "-smp", str(config.cpus), "-m", f"{config.memory >> 20}M",
+            "-cpu", f"max,phys-bits={config.phys_bits}" if config.phys_bits else "max",
+            "-smp", str(config.cpus), "-m", f"{config.memory >> 20}M",
             "-object", f"memory-backend-file,id=ram,size={config.memory},"
                        f"mem-path={self.ram},share=on",
             "-kernel", str(config.kernel), "-initrd", str(private / "initrd"),

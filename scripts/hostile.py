@@ -3,10 +3,10 @@
 """What the host does to a stopped guest's remapping tables before the panic ("edit" of a row).
 
 A dead kernel's tables may hold anything. Each edit puts one thing into them that no kernel would
-write, or that is right but lies in an odd place. Which devices must feel it, and what the crash
+write, or that is right but lies in an odd place. Which devices must feel it, and what the kdump
 kernel has to say, is the row's.
 
-An edit reaches the crash kernel, which reads tables, at once; the hardware only where its caches
+An edit reaches the kdump kernel, which reads tables, at once; the hardware only where its caches
 are invalidated: QEMU caches context entries and translations, and drops both with every new root
 table. So DMA in flight goes on as before until then. A register written without its command
 (RTADDR, IRTA) changes nothing for the hardware at all.
@@ -20,6 +20,7 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import inspector
 import pages
 from common import die
 from evidence import PAGE, Aim, Function, Span
@@ -141,6 +142,21 @@ def interrupt(delivery: int, vector: int) -> Edit:
     return edit
 
 
+def own_interrupt(vector: int) -> Edit:
+    """The first entry that the victim uses raises another vector; of a card, that of its frames.
+
+    The hardware reads it at once: what is sent before the kdump kernel has a table of its own waits
+    in the processor, whatever becomes of the entry then.
+    """
+    def edit(scene: Scene) -> None:
+        indices = [entry["index"] for entry in scene.view.interrupts()["present"]
+                   if entry["fields"]["sid"] == scene.sid]
+        if not indices:
+            die(f"{inspector.name(scene.sid)} has no interrupt entry")
+        scene.put(scene.view.entry("irte", str(min(indices)), v=vector))
+    return edit
+
+
 def free_interrupts(fill: Callable[[Scene], Callable[[], bytes]]) -> Edit:
     """All entries that are not in use become something else."""
     def edit(scene: Scene) -> None:
@@ -189,6 +205,7 @@ EDITS: dict[str, Edit] = {
     "rtaddr-abort": rtaddr_mode(TTM_ABORT),
     **{f"interrupt-{name}": interrupt(mode, 0x31) for name, mode in DELIVERY.items()},
     "interrupt-vector": interrupt(0, 0x10),
+    "interrupt-int80": own_interrupt(0x80),
     "interrupt-garbage": free_interrupts(noise_bytes),
     "interrupt-full": free_interrupts(fixed_bytes),
     **{f"irta-{place}": register_to("irta", place) for place in PLACES},
@@ -196,10 +213,15 @@ EDITS: dict[str, Edit] = {
 }
 
 
+# With these no frame is sent before a new table, of which this event tells. The interrupt table is
+# the first of them, and the kernel then soon switches off what MSIs it finds on.
+LATE = {"interrupt-int80": "vtd_reg_ir_root", **dict.fromkeys(pages.EDITS, "vtd_reg_dmar_root")}
+
+
 def needs_victim(edit: str) -> bool:
     """Is an edit about one requester?"""
     return (edit.startswith(("context-", "root-")) and edit != "root-last-page"
-            or edit in pages.EDITS)
+            or edit in LATE)
 
 
 def problem(row: Row) -> str:

@@ -28,7 +28,8 @@ from scenarios import Row
 
 def show(data: dict[str, Any]) -> None:
     """A row's judgements, as people read them."""
-    print(f"== {data['row']} on {data['kernel']}-{data['flavour']}"
+    variant = f"-{data['variant']}" if "variant" in data else ""
+    print(f"== {data['row']} on {data['kernel']}-{data['flavour']}{variant}"
           + (" (kept from an earlier run)" if data.get("resumed") else ""))
     for name, judged in {**data.get("invariants", {}), **data.get("checks", {})}.items():
         print(f"  {name:9} {judged['verdict']:10} {judged['text']}")
@@ -60,6 +61,8 @@ def command() -> int:
     parser = argparse.ArgumentParser(description="Crash a kernel under DMA and judge the dump.")
     parser.add_argument("--kernel", default="6.12", metavar="VERSION")
     parser.add_argument("--stock", action="store_true", help="the untouched kernel")
+    parser.add_argument("--variant", default="", choices=list(scenarios.ALARMS),
+                        help="kernels with alarms on")
     parser.add_argument("--bzimage", type=Path, help="use this image, build nothing")
     parser.add_argument("--scenario", action="append", default=[], metavar="ROW")
     parser.add_argument("--tag", action="append", default=[], help="all rows with this tag")
@@ -83,8 +86,10 @@ def command() -> int:
     if not fit:
         die(f"none of these rows is for {options.kernel}")
     end_on_signal()
+    kernel = Kernel(options.kernel, options.stock, options.variant)
+    if kernel.variant:
+        fit = [scenarios.alarmed(row, kernel.variant) for row in fit]
     prepare(fit)
-    kernel = Kernel(options.kernel, options.stock)
     shelf = Shelf(options.bzimage)
     results: list[dict[str, Any]] = []
     jobs = [Job(row, kernel) for row in fit]

@@ -29,17 +29,29 @@ from source import DEFAULT, Source, find
 BUILD = CACHE / "build"
 FRAGMENT = TOP / "scripts/kernel.config"
 TAKEOVER = "CONFIG_INTEL_IOMMU_TAKEOVER=y\nCONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST=y\n"
+TAKEOVER_SYMBOLS = frozenset(line.partition("=")[0] for line in TAKEOVER.splitlines())
+NO_TAKEOVER = "CONFIG_INTEL_IOMMU_TAKEOVER=n\nCONFIG_INTEL_IOMMU_TAKEOVER_KUNIT_TEST=n\n"
 # Each run unpacks the image twice or more, under emulation: not the way that is slowest at it.
 PACKED = "CONFIG_KERNEL_GZIP=y\n"
+
+
+def alarms(name: str) -> str:
+    """Return the configuration of a kernel with alarms on."""
+    return (TOP / f"scripts/kernel-{name}.config").read_text()
+
+
 # Kernels that differ in their configuration: more lines, and the symbols that may go with them.
 VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("", frozenset()),
     "no-crash-dump": (
         "CONFIG_CRASH_DUMP=n\nCONFIG_PROC_VMCORE=n\nCONFIG_PROC_VMCORE_DEVICE_DUMP=n\n",
-        frozenset({"CONFIG_VMCORE_INFO", *(line.partition("=")[0]
-                                           for line in TAKEOVER.splitlines())})),
-    # A crash kernel that knows nothing of virtual functions which the first one left enabled.
+        frozenset({"CONFIG_VMCORE_INFO", *TAKEOVER_SYMBOLS})),
+    # A kdump kernel that knows nothing of virtual functions which the first one left enabled.
     "no-iov": ("CONFIG_PCI_IOV=n\n", frozenset()),
+    # What who does not want the takeover builds. Stock is built without it anyway.
+    "no-takeover": (NO_TAKEOVER, TAKEOVER_SYMBOLS),
+    "debug": (alarms("debug"), frozenset()),
+    "kcsan": (alarms("kcsan"), frozenset()),
 }
 BZIMAGE = "arch/x86/boot/bzImage"
 STATE = ".vtd-takeover.json"
@@ -283,7 +295,7 @@ def not_survived(wanted: str, config: str) -> list[str]:
             if (name in symbols if s.endswith("=n") else s not in have)]
 
 
-def inputs(source: Source, stock: bool) -> str:
+def inputs(source: Source, stock: bool, variant: str = "") -> str:
     """Name everything a build depends on; cheaper than applying the series to see."""
     files = [FRAGMENT, *(TOP / "scripts" / f"{n}.py" for n in ("kernel", "series", "hooks"))]
     if not stock:
@@ -292,7 +304,7 @@ def inputs(source: Source, stock: bool) -> str:
             files += (TOP / folder).rglob("*")
     texts = [f"{f}\n{hashlib.sha256(f.read_bytes()).hexdigest()}"
              for f in sorted(files) if f.is_file()]
-    return digest(source.label, *texts)
+    return digest(source.label, VARIANTS[variant][0], *texts)
 
 
 def needed() -> None:
@@ -307,9 +319,11 @@ def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None =
         known = ", ".join(filter(None, VARIANTS))
         die(f"no such variant of a kernel: {variant} (there is {known})")
     source = find(version, kdir)
+    if stock and VARIANTS[variant][0] == NO_TAKEOVER:
+        variant = ""
     kind = "stock" if stock else "takeover"
     tree = Tree(source, f"{kind}-{variant}" if variant else kind)
-    mark = inputs(source, stock)
+    mark = inputs(source, stock, variant)
     image = tree.path / BZIMAGE
     with tree.lock():
         # Not for a tree of the user's own: to see what changed there, make has to look.

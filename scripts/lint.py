@@ -18,8 +18,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mutants
 import series
 from common import CACHE, TOP, Failure, main, need, run, step, write_whole
 from hooks import resolve
@@ -49,8 +51,34 @@ VARIANTS = {
         OFF + "CONFIG_INTEL_IOMMU=n\nCONFIG_INTEL_IOMMU_SVM=n\n"
         "CONFIG_INTEL_IOMMU_DEBUGFS=n\nCONFIG_INTEL_IOMMU_DEFAULT_OFF=n\nCONFIG_IRQ_REMAP=y\n",
 }
+# Options that change what of the driver is compiled. Not among them: PCI_ATS, which INTEL_IOMMU
+# selects, and PERF_EVENTS, which x86 does.
+OPTIONS = {
+    "INTEL_IOMMU_SVM": "CONFIG_INTEL_IOMMU_SVM=n\n",
+    "IRQ_REMAP": "CONFIG_IRQ_REMAP=n\n",
+    "PCI_IOV": "CONFIG_PCI_IOV=n\n",
+    "INTEL_IOMMU_PERF_EVENTS": "CONFIG_INTEL_IOMMU_PERF_EVENTS=n\n",
+    "DEBUG_FS": "CONFIG_DEBUG_FS=n\nCONFIG_IOMMU_DEBUGFS=n\nCONFIG_INTEL_IOMMU_DEBUGFS=n\n",
+}
+ALL_OFF = "".join(OPTIONS.values())
+# On 32-bit x86 there is the driver, and neither interrupt remapping nor the takeover.
+NARROW = "CONFIG_64BIT=n\nCONFIG_INTEL_IOMMU_SVM=n\nCONFIG_IRQ_REMAP=n\n"
+CONFIGURATIONS = {
+    **{f"without {name}": lines for name, lines in OPTIONS.items()},
+    "without all of these": ALL_OFF,
+    "without all of these and the takeover": ALL_OFF + OFF,
+    "for 32 bits": NARROW,
+    "for 32 bits, without all of these": NARROW + ALL_OFF,
+}
+# Of kernel.config these are for 64 bits only.
+WIDE = frozenset(f"CONFIG_{name}" for name in (
+    "CRASH_DUMP", "IA32_EMULATION", "KEXEC_FILE", "PROC_VMCORE", "PROC_VMCORE_DEVICE_DUMP",
+    "VMAP_STACK", "VMD", "X86_X2APIC", "INTEL_IOMMU_TAKEOVER"))
 # Bump when what is asked of a patch changes, or old answers would be believed.
-EDITION = "2"
+EDITION = "3"
+
+
+CORE = TOP / "drivers/iommu/intel/takeover"
 
 
 def needed() -> None:
@@ -64,7 +92,8 @@ def needed() -> None:
 # The series ----------------------------------------------------------------------------------
 
 
-def lint_series(tally: Tally, version: str | None, kdir: str | None, jobs: int) -> None:
+def lint_series(tally: Tally, version: str | None, kdir: str | None, jobs: int,
+                options: bool) -> None:
     """Lint the series for one kernel."""
     try:
         source = find(version, kdir)
@@ -83,7 +112,7 @@ def lint_series(tally: Tally, version: str | None, kdir: str | None, jobs: int) 
             for patch in sorted(out.glob("*.patch"))[1:]:
                 tally.test(f"checkpatch for {source.version}: {patch.name}", checkpatch, source,
                            patch, Path(name))
-    build(tally, source, steps, jobs)
+    build(tally, source, steps, jobs, options)
 
 
 def complete(source: Source, steps: list[Step]) -> str:
@@ -138,8 +167,11 @@ def complaints(output: str) -> str:
 # Building ------------------------------------------------------------------------------------
 
 
-def build(tally: Tally, source: Source, steps: list[Step], jobs: int) -> None:
-    """Build drivers/iommu after each patch, and the end of the series in other configurations."""
+def build(tally: Tally, source: Source, steps: list[Step], jobs: int, options: bool) -> None:
+    """Build drivers/iommu after each patch, and the end of the series in other configurations.
+
+    options: also with each option of the driver off, and for 32 bits.
+    """
     tree = Tree(source, LINT)
     files: dict[str, str] = {}
     wanted = FRAGMENT.read_text() + TAKEOVER
@@ -152,11 +184,18 @@ def build(tally: Tally, source: Source, steps: list[Step], jobs: int) -> None:
         for name, lines in VARIANTS.items():
             tally.test(f"builds on {source.version}: {name}", new_warnings, tree, files,
                        wanted + lines, jobs, before)
+        for name, lines in CONFIGURATIONS.items() if options else ():
+            # On 32 bits the pristine driver has warnings of its own.
+            plain = None if NARROW in lines else before
+            tally.test(f"builds on {source.version}: {name}", new_warnings, tree, files,
+                       wanted + lines + NO_TESTS, jobs, plain)
 
 
 def new_warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int,
-                 before: Counter[str]) -> str:
-    """Return the warnings that the pristine tree does not give."""
+                 before: Counter[str] | None) -> str:
+    """Return the warnings that the pristine tree does not give, in this configuration if asked."""
+    if before is None:
+        before = warnings(tree, {}, wanted, jobs)
     return "\n".join(sorted((warnings(tree, files, wanted, jobs) - before).elements()))
 
 
@@ -174,13 +213,17 @@ def warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int) -> Count
     # The takeover's own symbols come with some of the patches; they cannot survive before that.
     texts = "".join(files.values())
     names = [symbol(line) for line in TAKEOVER.splitlines()]
-    tree.configure(wanted, files, [name for name in names
-                                   if f"config {name.removeprefix('CONFIG_')}\n" not in texts])
+    excused = {name for name in names if f"config {name.removeprefix('CONFIG_')}\n" not in texts}
+    narrow = NARROW in wanted
+    tree.configure(wanted, files, excused | WIDE if narrow else excused)
     # Only what is compiled can warn: an object of an earlier, unfinished run must not hide it.
     for pattern in ("*.o", ".*.cmd"):
         for left in (tree.path / "drivers/iommu/intel").rglob(pattern):
             left.unlink()
-    sparse = [] if tree.source.no_sparse else ["C=1"]
+    # So must not one that another configuration compiles.
+    (tree.path / "drivers/iommu/irq_remapping.o").unlink(missing_ok=True)
+    # On 32 bits sparse has its say about headers that are not ours.
+    sparse = [] if tree.source.no_sparse or narrow else ["C=1"]
     with step(f"building drivers/iommu of {tree.path.name} with {len(files)} files changed"):
         tree.compile(["W=1", *sparse, "drivers/iommu/"], jobs)
     found: Counter[str] = Counter()
@@ -197,7 +240,7 @@ def warnings(tree: Tree, files: dict[str, str], wanted: str, jobs: int) -> Count
 def left_over(tree: Tree) -> list[str]:
     """Return what is compiled of a takeover that is switched off: nothing may be."""
     objects = sorted((tree.path / "drivers/iommu").rglob("*.o"))
-    if not any(o.name == "irq_remapping.o" for o in objects):
+    if not {"dmar.o", "irq_remapping.o"} & {o.name for o in objects}:
         return ["nothing was compiled"]
     symbols = run(["nm", "-A", *objects]).stdout.splitlines()
     return [f"though switched off: {line.split(':', 1)[1].strip()}" for line in symbols
@@ -259,6 +302,19 @@ def explained(files: list[str]) -> str:
     return "\n".join(m for m, piece in pieces.items() if piece not in guide)
 
 
+def mutants_without_place() -> str:
+    """Return the mutants whose semantic patch changes nothing: the code went on without them."""
+    def lost(path: Path) -> str:
+        mutant = mutants.Mutant.read(path)
+        done = run(["spatch", "--very-quiet", "--sp-file", path, CORE / mutant.file], check=False)
+        if done.returncode:
+            return f"{mutant.name}: {done.stderr.strip()}"
+        return "" if done.stdout else f"{mutant.name}: finds no place in {mutant.file}"
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return "\n".join(filter(None, pool.map(lost, sorted(mutants.FOLDER.glob("*.cocci")))))
+
+
 def lint_files(tally: Tally) -> None:
     """Lint what is not the kernel's."""
     files = ours()
@@ -276,14 +332,15 @@ def lint_files(tally: Tally) -> None:
     core = [f for f in files if re.fullmatch(r"drivers/.*/takeover/\w+\.c", f)
             and not f.endswith("_test.c")]
     tally.test("admin guide: every message", lambda: explained(core))
+    tally.test("mutants: each finds its place", mutants_without_place)
 
 
 def lint(tally: Tally, versions: Sequence[str] = (DEFAULT,), kdir: str | None = None,
-         jobs: int = 0) -> None:
-    """Run every lint test."""
+         jobs: int = 0, options: bool = True) -> None:
+    """Run every lint test; without options, the driver is not built with each of them off."""
     lint_files(tally)
     for version in [None] if kdir else versions:
-        lint_series(tally, version, kdir, jobs or os.cpu_count() or 1)
+        lint_series(tally, version, kdir, jobs or os.cpu_count() or 1, options)
 
 
 def command() -> int:

@@ -45,10 +45,11 @@ FLAVOURS = ("takeover", "stock")
 SCHEMA = 1
 
 
-def product(rows: Iterable[Row], versions: Sequence[str], flavours: Sequence[str]) -> list[Job]:
+def product(rows: Iterable[Row], versions: Sequence[str], flavours: Sequence[str],
+            variant: str = "") -> list[Job]:
     """Every row on every kernel that it is for, kernel by kernel."""
-    rows = list(rows)
-    return [Job(row, Kernel(version, flavour == "stock"))
+    rows = [scenarios.alarmed(row, variant) for row in rows] if variant else list(rows)
+    return [Job(row, Kernel(version, flavour == "stock", variant))
             for version in dict.fromkeys(versions) for flavour in dict.fromkeys(flavours)
             for row in rows if row.runs_on(version)]
 
@@ -76,7 +77,8 @@ def shard(jobs: Sequence[Job], text: str) -> list[Job]:
 
 
 def name_of(data: Result) -> str:
-    return f"{data['kernel']}-{data['flavour']}/{data['row']}"
+    variant = f"-{data['variant']}" if "variant" in data else ""
+    return f"{data['kernel']}-{data['flavour']}{variant}/{data['row']}"
 
 
 def as_test(data: Result) -> Test:
@@ -171,17 +173,18 @@ def order(name: str) -> tuple[list[int], bool, str]:
     """By kernel, ours before stock, by row."""
     kernel, _, row = name.partition("/")
     version, _, flavour = kernel.partition("-")
-    return [int(part) for part in re.findall(r"\d+", version)], flavour == "stock", row
+    return [int(part) for part in re.findall(r"\d+", version)], flavour.startswith("stock"), row
 
 
 def lost(name: str) -> Result:
     """What stands for the result of a row that was planned and not run."""
     kernel, _, row = name.partition("/")
-    version, _, flavour = kernel.partition("-")
-    stock = " --stock" if flavour == "stock" else ""
+    version, flavour, *variant = kernel.split("-")
+    which = (" --stock" if flavour == "stock" else "") + "".join(f" --variant {v}" for v in variant)
     return {"row": row, "kernel": version, "flavour": flavour, "verdict": "NO RESULT", "fails": [],
             "no_results": 0, "why": "planned, but not run", "date": "",
-            "repeat": f"scripts/kdump --kernel {version}{stock} --scenario {row}"}
+            "repeat": f"scripts/kdump --kernel {version}{which} --scenario {row}",
+            **({"variant": variant[0]} if variant else {})}
 
 
 def options() -> argparse.Namespace:
@@ -189,6 +192,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--kernel", action="append", metavar="VERSION",
                         help=f"may be repeated; default: {', '.join(source.KNOWN)}")
     parser.add_argument("--flavour", action="append", choices=FLAVOURS, help="default: both")
+    parser.add_argument("--variant", default="", choices=list(scenarios.ALARMS),
+                        help="kernels with alarms on; results go to results-VARIANT.*")
     parser.add_argument("--scenario", action="append", default=[], metavar="PATTERN",
                         help="rows whose names fit, like 'cmd-*'; may be repeated")
     parser.add_argument("--tag", action="append", default=[], help="rows with this tag as well")
@@ -216,13 +221,14 @@ def command() -> int:
         report.write([FOLDER / "results.json", FOLDER / "results.ktap", *more])
         return report.status()
     rows = choose(scenarios.load(), args.scenario, args.tag)
-    jobs = product(rows, args.kernel or list(source.KNOWN), args.flavour or FLAVOURS)
+    jobs = product(rows, args.kernel or list(source.KNOWN), args.flavour or FLAVOURS,
+                   args.variant)
     if not jobs:
         die("none of these rows is for these kernels")
-    part = ""
+    part = f"-{args.variant}" if args.variant else ""
     if args.shard:
         jobs = shard(jobs, args.shard)
-        part = f"-{args.shard.replace('/', '-of-')}"
+        part += f"-{args.shard.replace('/', '-of-')}"
     if args.list:
         for job in jobs:
             print(job.name)

@@ -12,7 +12,7 @@ All is made from the facts, and can be made anew when only this changed. A resul
     facts                   command lines, devices, seconds from the panic to things, counts
     timeline                seconds of guest time since the panic (the host's pauses cut out); none
                             where nothing panics:
-        marks               {"panic", "crash kernel", "new root", "dump begun", "dump saved": s};
+        marks               {"panic", "kdump kernel", "new root", "dump begun", "dump saved": s};
                             "end" instead of "dump saved" where nobody waited any longer
         translation         [[s, 0 or 1], ...] from the panic on
         bucket              width of a bucket in seconds
@@ -45,7 +45,7 @@ def buckets(facts: Facts, times: Iterable[float]) -> list[list[float]]:
 
 def timeline(facts: Facts, blocked: set[int]) -> dict[str, Any]:
     """The run as a drawing needs it; see the head of this file. blocked: who was, in fact."""
-    names = {"panic": "panic", "crash": "crash kernel", "begin": "dump begun",
+    names = {"panic": "panic", "crash": "kdump kernel", "begin": "dump begun",
              "saved": "dump saved"}
     marks = {text: facts.seconds(facts.marks[name].time)
              for name, text in names.items() if name in facts.marks}
@@ -86,7 +86,7 @@ def garbled(row: Row, facts: Facts) -> str:
         return ""
     crash, old = (sum(s.last + 1 - s.first for s in spans) for spans in (facts.crash, facts.old))
     if f"{crash >> 20}M" != row.crashkernel or row.bytes - crash - old > UNLISTED:
-        return (f"the memory map on the serial line is damaged: {crash >> 20} MiB for the crash "
+        return (f"the memory map on the serial line is damaged: {crash >> 20} MiB for the kdump "
                 f"kernel, {old >> 20} MiB beside it")
     return ""
 

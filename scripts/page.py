@@ -38,7 +38,7 @@ GROUPS = {
     "undriven": "No driver in the kdump kernel", "alias": "A requester id shared",
     "mixed": "Kernels that differ, and an ordinary kexec",
     "qemu10": "x2APIC, igb, first-stage tables", "hostile": "Hostile tables",
-    "guard": "Tables that lead into the crash kernel",
+    "guard": "Tables that lead into the kdump kernel",
     "block": "Blocked on request, and reserved memory",
     "life": "Suspend, resume, kexec: an ordinary life",
 }
@@ -50,7 +50,7 @@ ROADS = {
 MEANING = {
     "ON": "translation is never switched off before the dump is saved",
     "ALIVE": "DMA in flight goes where the old tables say",
-    "SHIELD": "it does not reach the crash kernel's memory",
+    "SHIELD": "it does not reach the kdump kernel's memory",
     "INTACT": "software leaves the old kernel's memory as it is",
     "FRESH": "a released device reaches what its driver mapped only",
     "TAGS": "no domain id in use is given away",
@@ -178,7 +178,7 @@ def head(tab: Table) -> str:
         facts.append(("Left out", "results of rows that are no longer there, or not for that "
                       f"kernel: {listed(names)}"))
     return ("<header><h1>vtd-takeover: the rows</h1><p>A kernel panics under DMA through an "
-            "enabled Intel VT-d IOMMU, a crash kernel saves the dump, and the run is judged from "
+            "enabled Intel VT-d IOMMU, a kdump kernel saves the dump, and the run is judged from "
             "outside the guest. With the takeover, and on the stock kernel.</p><dl>"
             + "".join(f"<div><dt>{name}</dt><dd>{what}</dd></div>" for name, what in facts)
             + "</dl></header>")
@@ -284,9 +284,9 @@ def by_group(tab: Table, rows: dict[str, Row]) -> str:
 
 
 def cell_grids(tab: Table, cells: dict[str, dict[str, str]]) -> str:
-    """The command lines: first kernel by crash kernel, takeover beside stock."""
+    """The command lines: first kernel by kdump kernel, takeover beside stock."""
     parts = ['<section id="cells"><h2>Command lines</h2><p>Down: what the kernel that panics was '
-             "told. Across: what the crash kernel was told.</p>"]
+             "told. Across: what the kdump kernel was told.</p>"]
     for kernel in tab.kernels:
         parts.append(f'<h3>Linux {html(kernel)}</h3><div class="beside">')
         for flavour in FLAVOURS:
@@ -330,12 +330,12 @@ def grid(tab: Table, rows: dict[str, Row]) -> str:
 
 def about(row: Row) -> str:
     """What a row is, from its keys."""
-    facts = [("Crashed kernel told", code(row.first)), ("Crash kernel told", code(row.crash)),
+    facts = [("Crashed kernel told", code(row.first)), ("Kdump kernel told", code(row.crash)),
              ("Devices", listed(d.name for d in row.devices)),
              ("Machine", html(f"{row.memory}, intel-iommu {row.iommu}; crashkernel="
                               f"{row.crashkernel}, kexec {row.kexec}, panic by {row.panic}"))]
     if row.first_kernel:
-        facts.append(("Crashed kernel", html("stock, of the crash kernel's version"
+        facts.append(("Crashed kernel", html("stock, of the kdump kernel's version"
                                              if row.first_kernel == "stock"
                                              else f"stock Linux {row.first_kernel}")))
     if row.road in ROADS:
@@ -355,7 +355,7 @@ def about(row: Row) -> str:
     if row.faulting:
         facts.append(("Faulting", listed(row.faulting)))
     if row.cut:
-        facts.append(("Cut off from the crash kernel", listed(row.cut)))
+        facts.append(("Cut off from the kdump kernel", listed(row.cut)))
     if row.ats:
         facts.append(("ATS stays on", listed(row.ats)))
     if row.firmware_off:
@@ -364,6 +364,8 @@ def about(row: Row) -> str:
         facts.append(("Unplugged", html(row.unplug)))
     if row.rmrr:
         facts.append(("Reserved memory", f"of {html(row.rmrr)}"))
+    if row.crash_firmware:
+        facts.append(("Wrong in the kdump kernel's table", html(row.crash_firmware)))
     if row.stray:
         facts.append(("DMA on demand", "; ".join(
             f"{html(when)}: " + listed(f"{what} {end}" for what, end in orders.items())
@@ -485,7 +487,7 @@ def how_to_read() -> str:
             '<p class="note">Bars up are DMA, spikes down are faults; their length is the '
             "logarithm of a number, from 1 to 10,000. Each stands for a tenth of a second or more: "
             "to the left of a mark it may hold what came just after it. The ribbon says whose "
-            "tables a device goes by. “New root” is the moment when the crash kernel's root table "
+            "tables a device goes by. “New root” is the moment when the kdump kernel's root table "
             "is installed: what is adopted is adopted then. Both kernels share an axis; where one "
             "waits much longer, time is pressed together behind a double line. Once translation "
             "was off, the dead kernel's DMA cannot be told from the new driver's in the trace and "

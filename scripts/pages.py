@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Page tables and receive descriptors that lead a device into the crash kernel's memory.
+"""Page tables and receive descriptors that lead a device into the kdump kernel's memory.
 
 Each edit here gives the victim, an e1000e, addresses that nobody mapped for it, and puts them into
 its receive descriptors: the next packets go there. The tables behind them are built in old RAM that
@@ -122,13 +122,13 @@ class Tables:
 
 
 def kernel_text(scene: Scene) -> list[Spot]:
-    """The crash kernel's text, a page a descriptor."""
+    """The kdump kernel's text, a page a descriptor."""
     first = scene.kernel() + MIB
     return [(first + i * PAGE, False) for i in range(RING)]
 
 
 def edges(scene: Scene) -> list[Spot]:
-    """The first and last page of the crash kernel's memory, low memory included, and what lies
+    """The first and last page of the kdump kernel's memory, low memory included, and what lies
     beside them."""
     crash = scene.crash[0]
     return [(crash.first, False), (crash.last + 1 - PAGE, False), (PAGE, False),
@@ -136,7 +136,7 @@ def edges(scene: Scene) -> list[Spot]:
 
 
 def everywhere(scene: Scene) -> list[Spot]:
-    """All over the crash kernel's memory, but for its end, which leaf-header is about."""
+    """All over the kdump kernel's memory, but for its end, which leaf-header is about."""
     crash = scene.crash[0]
     step = (crash.last + 1 - crash.first - MIB) // RING & -PAGE
     return [(crash.first + i * step, False) for i in range(RING)]
@@ -164,7 +164,7 @@ def leaves(spots: Spots, rights: int = 0) -> Edit:
 
 
 def straddling_buffer(scene: Scene) -> None:
-    """Buffers that begin in old RAM and end in the crash kernel's memory, and the reverse."""
+    """Buffers that begin in old RAM and end in the kdump kernel's memory, and the reverse."""
     tables = Tables(scene)
     crash = scene.crash[0]
     for number, first in enumerate((crash.first - PAGE, crash.last + 1 - PAGE)):
@@ -193,12 +193,12 @@ def large(level: int, bases: Callable[[Scene], Sequence[int]], spots: Spots, fla
 
 
 def kernel_bases(scene: Scene) -> list[int]:
-    """The 2 MiB pages of the crash kernel's text."""
+    """The 2 MiB pages of the kdump kernel's text."""
     return sorted({gpa & -(2 * MIB) for gpa, _ in kernel_text(scene)})
 
 
 def whole(scene: Scene) -> list[Spot]:
-    """For a page of 1 GiB: the crash kernel's text, and old RAM on both sides of it."""
+    """For a page of 1 GiB: the kdump kernel's text, and old RAM on both sides of it."""
     return [*kernel_text(scene)[:100], *((scene.spare.last + 1 - (i + 1) * PAGE, True)
                                          for i in range(10)), (scene.crash[0].first - PAGE, True)]
 
@@ -225,7 +225,7 @@ def wild(place: str) -> Edit:
 
 
 def planted(level: int) -> Edit:
-    """A pointer to a table that lies, well made, in the crash kernel's memory; its pages do too."""
+    """A pointer to a table that lies, well made, in the kdump kernel's memory; its pages do too."""
     def edit(scene: Scene) -> None:
         tables = Tables(scene)
         text = kernel_text(scene)
@@ -318,14 +318,14 @@ def two_levels(scene: Scene) -> None:
     tables.put(FREE, 2, tables.pointer(both))
     tables.put(2 * GIB, 3, tables.pointer(both))
     tables.aim(FREE, text[0])
-    tables.aim(2 * GIB)  # the first word is a pointer here, into the crash kernel's text
+    tables.aim(2 * GIB)  # the first word is a pointer here, into the kdump kernel's text
     for number, gpa in enumerate(text[:50]):
         tables.aim(2 * GIB + size_of(2) + number * PAGE, gpa)
     tables.fire()
 
 
 def shared(scene: Scene) -> None:
-    """All devices with page tables of their own share one that leads into the crash kernel."""
+    """All devices with page tables of their own share one that leads into the kdump kernel."""
     tables = Tables(scene)
     text = kernel_text(scene)
     leaf = tables.page([tables.leaf(gpa) for gpa, _ in text])
@@ -360,7 +360,7 @@ def directory_entry(scene: Scene, word: Callable[[int], int]) -> None:
 
 
 def pasids_at(place: str) -> Edit:
-    """The PASID table lies where none can; in the crash kernel's memory it is well made."""
+    """The PASID table lies where none can; in the kdump kernel's memory it is well made."""
     def edit(scene: Scene) -> None:
         to = PLACES[place](scene)
         if place == "crash":
@@ -377,7 +377,7 @@ def pasids_are_directory(scene: Scene) -> None:
 
 
 def top_at(place: str) -> Edit:
-    """The PASID entry's page tables lie where none can; in the crash kernel's memory they work."""
+    """The PASID entry's page tables lie where none can; in the kdump kernel's memory they work."""
     def edit(scene: Scene) -> None:
         to = PLACES[place](scene)
         if place == "crash":

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Look for a wire's frames in the crash kernel's memory, from outside.
+"""Look for a wire's frames in the kdump kernel's memory, from outside.
 
 All frames on a wire are full of the same words (guest.frame_mark). A card that no driver of the
-crash kernel's has taken into use must leave none of them in its memory. Once the dump is begun they
+kdump kernel's has taken into use must leave none of them in its memory. Once the dump is begun they
 may be there by right: the dump is of memory that holds such frames.
 """
 

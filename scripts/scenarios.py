@@ -12,10 +12,11 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import acpi
 from common import Failure, die
 from emulator import wanted
 
@@ -35,6 +36,16 @@ CONSOLE = ("console=ttyS0 earlyprintk=serial,ttyS0,115200 printk.devkmsg=on igno
 # How long it stays where it would sleep (seconds); and we want to hear of what goes wrong.
 SUSPEND = "suspend.pm_test_delay=1 no_console_suspend"
 ROADS = ("panic", "kexec", "suspend", "life")
+# Seconds until the first kernel is ready, at most.
+BOOT_LIMIT = 180
+# Kernels with alarms on (kernel.VARIANTS): what such a kernel says when its alarms are armed.
+ALARMS = {
+    "debug": ["KernelAddressSanitizer initialized", "Lock dependency validator",
+              "DMA-API: debugging enabled by kernel config"],
+    "kcsan": ["kcsan: enabled early"],
+}
+# They are five times as slow, and sanitizers keep notes of all memory.
+ALARMED_MEMORY, ALARMED_CRASHKERNEL, ALARMED_PATIENCE = 2 << 30, "640M", 5
 # Groups of command lines in scenarios.toml, and what the names of their rows begin with.
 GRIDS = {"cells": "cmd", "flts": "flts"}
 
@@ -72,7 +83,7 @@ class Row:
 
     name: str
     first: str  # the first kernel's options
-    crash: str  # the crash kernel's
+    crash: str  # the kdump kernel's
     devices: list[Device]
     iommu: str  # properties of QEMU's intel-iommu
     memory: str
@@ -82,35 +93,38 @@ class Row:
     limit: int  # seconds from the panic to the saved dump, on the host's clock
     stock: str | list[str]  # "clean", or the judgements that fail on the stock kernel
     takeover: str | list[str]  # the same for ours; a list where failing is what is asked for
+    boot: int = BOOT_LIMIT  # seconds until the first kernel is ready, on the host's clock
     tags: list[str] = field(default_factory=list)
     edit: str = ""  # what the host does to the stopped guest before the panic (hostile.py)
     victim: str = ""  # whose entry or table it edits: a device, or bus:slot.function
-    report: list[str] = field(default_factory=list)  # each matches one line of the crash kernel
+    report: list[str] = field(default_factory=list)  # each matches one line of the kdump kernel
     blocked: list[str] = field(default_factory=list)  # devices whose DMA in flight must end
     faulting: list[str] = field(default_factory=list)  # devices whose DMA in flight must fault
-    # Devices that lose what leads into the crash kernel's memory, and nothing else (pages.py).
+    # Devices that lose what leads into the kdump kernel's memory, and nothing else (pages.py).
     cut: list[str] = field(default_factory=list)
     rmrr: str = ""  # device that the firmware is made to report reserved memory for (acpi.py)
     # DMA of the edu device: {"ready", "root" or "saved": {what it reads: what becomes of it}}
     stray: dict[str, dict[str, str]] = field(default_factory=dict)
     storm: bool = False  # the tulip device faults without end (storm.py)
-    storm_late: bool = False  # not from the crash kernel's first line on: when its driver is up
+    storm_late: bool = False  # not from the kdump kernel's first line on: when its driver is up
+    phys_bits: int = 0  # of the processor's physical addresses; 0: as QEMU has them
     needs: str = ""  # "qemu>=10"; emulator.py fetches a newer one where that is possible
-    # The kernel that panics: "stock", untouched, of the crash kernel's version; or a version,
-    # like "6.1", untouched as well; or nothing: the crash kernel's own image.
+    # The kernel that panics: "stock", untouched, of the kdump kernel's version; or a version,
+    # like "6.1", untouched as well; or nothing: the kdump kernel's own image.
     first_kernel: str = ""
     # "panic": the first kernel was booted. "kexec": it was started by kexec -e from one like it.
     # "suspend": it suspends (all but the sleep itself) and resumes before it panics. "life": it
     # suspends, resumes, starts another like it by kexec -e, and nothing panics.
     road: str = "panic"
     vfs: int = 0  # virtual functions that the first kernel switches on where it can
-    unplug: str = ""  # device that the crash kernel loses before its driver mapped anything
-    # Devices whose driver the crash kernel lacks: their DMA in flight lives on to the end.
+    unplug: str = ""  # device that the kdump kernel loses before its driver mapped anything
+    # Devices whose driver the kdump kernel lacks: their DMA in flight lives on to the end.
     undriven: list[str] = field(default_factory=list)
-    pulled: str = ""  # device that is pulled out between the panic and the crash kernel (pull.py)
-    # Devices that the crash kernel resets, by a function-level reset, before their drivers start.
+    pulled: str = ""  # device that is pulled out between the panic and the kdump kernel (pull.py)
+    # Devices that the kdump kernel resets, by a function-level reset, before their drivers start.
     resets: list[str] = field(default_factory=list)
     firmware_off: bool = False  # firmware opts out of DMA remapping (acpi.py)
+    crash_firmware: str = ""  # what is wrong with the kdump kernel's DMAR table (acpi.WRONG)
     # Which versions of the kernel that saves the dump the row is for; none named: all.
     kernels: list[str] = field(default_factory=list)
     # How it was built, kernel.build's "variant"; nothing: as usual.
@@ -121,9 +135,9 @@ class Row:
     stock_on: dict[str, str | list[str]] = field(default_factory=dict)
     # Devices that may fault after release, and how many times at least, or nothing is shown.
     faults: dict[str, int] = field(default_factory=dict)
-    # Devices whose ATS the first kernel has on, and the crash kernel leaves on until their release.
+    # Devices whose ATS the first kernel has on, and the kdump kernel leaves on until their release.
     ats: list[str] = field(default_factory=list)
-    # The crash kernel traces the takeover to its log, and says what debugfs has at the end.
+    # The kdump kernel traces the takeover to its log, and says what debugfs has at the end.
     watched: bool = False
     # What a kernel must have logged, or the row is not what its name says.
     first_says: list[str] = field(default_factory=list)
@@ -196,6 +210,18 @@ class Row:
                 if chosen(name) and getattr(self, name) != default}
 
 
+def alarmed(row: Row, variant: str) -> Row:
+    """The same row on kernels with alarms on, which need more time and memory."""
+    if row.variant or row.crash_variant or row.first_kernel:
+        die(f"row {row.name} has kernels of its own: it cannot be run on others")
+    armed = ALARMS.get(variant) or die(f"no kernels have the alarms {variant}")
+    memory = max(row.bytes, ALARMED_MEMORY) >> 30
+    return replace(row, variant=variant, memory=f"{memory}G", crashkernel=ALARMED_CRASHKERNEL,
+                   boot=row.boot * ALARMED_PATIENCE, limit=row.limit * ALARMED_PATIENCE,
+                   first_says=[*row.first_says, *armed],
+                   crash_says=[*row.crash_says, *(armed if row.road != "life" else [])])
+
+
 def misuse(row: Row) -> str:
     """What is wrong with the keys of a hostile or blocked row, or nothing."""
     names = {d.name for d in row.devices}
@@ -209,6 +235,10 @@ def misuse(row: Row) -> str:
         return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
     if row.rmrr and row.rmrr not in names:
         return f"rmrr: it has no device {row.rmrr}"
+    if row.crash_firmware and row.crash_firmware not in acpi.WRONG:
+        return f"crash_firmware is none of {', '.join(acpi.WRONG)}"
+    if row.crash_firmware == "bridge" and not row.rmrr:
+        return "crash_firmware: there is no rmrr that could be a bridge's"
     if row.unplug and row.unplug not in names:
         return f"unplug: it has no device {row.unplug}"
     if row.pulled and row.pulled not in names:
@@ -280,6 +310,11 @@ def load(path: Path = FILE) -> dict[str, Row]:
             die(f"row {name}: no such base: {base}")
         raw[name] = {**data.get("base", {}).get(base, {}), **keys}
         raw[name].pop("base", None)
+    for tag, names in data.get("tag", {}).items():
+        for name in names:
+            if name not in raw:
+                die(f"{path.name}: there is no row {name} to be tagged {tag}")
+            raw[name] = {**raw[name], "tags": [*raw[name].get("tags", []), tag]}
     rows = {}
     for name, keys in raw.items():
         both = {**data["defaults"], **keys}

@@ -41,7 +41,7 @@ class Scene:
     crash: Sequence[Span]
     functions: Sequence[Function] = ()
     spare: Span = Span(1, 0)  # old RAM that nobody needs any more
-    image: Path = Path()  # the bzImage of the crash kernel
+    image: Path = Path()  # the bzImage of the kdump kernel
     aims: list[Aim] = field(default_factory=list)  # what the edit leads a device to
 
     def entry(self, what: str, words: Sequence[int] = (), half: int = 0, **fields: int) -> Entry:
@@ -61,24 +61,24 @@ class Scene:
         return self.old[-1].last + 1 - PAGE
 
     def kernel(self) -> int:
-        """Where the crash kernel, once it is unpacked, has its first byte of text."""
+        """Where the kdump kernel, once it is unpacked, has its first byte of text."""
         image = self.image.read_bytes()
         begin = ((image[SETUP_SECTS] or 4) + 1) * SECTOR
         align, = struct.unpack_from("<I", image, KERNEL_ALIGNMENT)
         return -(-self._loaded(image[begin:begin + PAGE]) // int(align)) * int(align)
 
     def elfcorehdr(self) -> int:
-        """Where the header lies that describes the old RAM to the crash kernel."""
+        """Where the header lies that describes the old RAM to the kdump kernel."""
         return self._loaded(CORE)
 
     def _loaded(self, what: bytes) -> int:
-        """Where something lies in the memory that was set aside for the crash kernel."""
+        """Where something lies in the memory that was set aside for the kdump kernel."""
         crash = self.crash[0]
         first = self.guest.offset(crash.first)
         with self.guest.ram.open("rb") as ram, \
                 mmap.mmap(ram.fileno(), 0, access=mmap.ACCESS_READ) as memory:
             at = memory.find(what, first, first + crash.last + 1 - crash.first)
-        return at - first + crash.first if at >= 0 else die("no crash kernel is loaded")
+        return at - first + crash.first if at >= 0 else die("no kdump kernel is loaded")
 
 
 Edit = Callable[[Scene], None]

@@ -4,7 +4,7 @@
 
 The kernels here have no driver for it, so nobody ever stops it. Each write to its poll register,
 which the host makes through qtest, has it read a descriptor at once, in several accesses. From the
-crash kernel's first line to the saved dump it gets as many as the socket carries. What must become
+kdump kernel's first line to the saved dump it gets as many as the socket carries. What must become
 of it is judged in verdict.py.
 """
 
@@ -22,7 +22,7 @@ BAR1 = BAR0 + 4  # the registers in memory; those in BAR 0 are ports
 POLL, DESCRIPTORS, MODE = 1 << 3, 4 << 3, 6 << 3
 TRANSMIT = 1 << 13
 NOWHERE = 0x70000000  # an IOVA that the first kernel gives to nobody
-# The crash kernel moves what it finds on the bus: look now and then where the registers are.
+# The kdump kernel moves what it finds on the bus: look now and then where the registers are.
 LOOK_EVERY = 256
 
 

@@ -3,7 +3,7 @@
 """Draw runs as SVG: one panel a run, one axis for all panels of a drawing.
 
     strip       translation on or off
-    marks       vertical lines: panic, crash kernel's first line, new root, dump begun and saved
+    marks       vertical lines: panic, kdump kernel's first line, new root, dump begun and saved
     lanes       one a device. Bars up: DMA; spikes down: faults; the ribbon between them: whose
                 tables the device goes by. Shapes differ as well as colours.
 
@@ -38,7 +38,7 @@ LETTER = 6.1  # width, at most, of one of the font's letters
 LATE = 2.0  # a run this many times longer than the shortest is pressed together
 
 # What the marks are called. The new root is what adopts, if anything was there to adopt.
-MARKS = {"panic": "panic", "crash kernel": "crash kernel's first line", "new root": "new root",
+MARKS = {"panic": "panic", "kdump kernel": "kdump kernel's first line", "new root": "new root",
          "dump begun": "dump begun", "dump saved": "dump saved"}
 
 
@@ -137,7 +137,7 @@ def split(lane: Lane, line: Timeline) -> dict[str, Buckets]:
     What was in flight and what the IOMMU translated are counted by themselves. In one bucket: what
     is in both is the dead kernel's, translated; what is in flight only went past the IOMMU, which
     is what pass-through asks for as long as translation is on; what was translated only is the
-    crash kernel's driver's. Once translation was off nobody can tell the dead kernel's DMA from
+    kdump kernel's driver's. Once translation was off nobody can tell the dead kernel's DMA from
     the driver's by the trace: it counts as the latter.
     """
     flying, through = dict(lane.in_flight), dict(lane.translated)
@@ -324,7 +324,7 @@ def marks_svg(run: Run, scale: Axis, top: float, bottom: float) -> tuple[str, fl
               for key, name in MARKS.items() if (time := line.marks.get(key)) is not None]
     if "dump saved" not in line.marks and run.verdict == "FAIL":
         _, why = run.judged.get("dump", ("", "dump lost"))
-        why = why.removeprefix("crash kernel: ").removeprefix("DUMP LOST: ")
+        why = why.removeprefix("kdump kernel: ").removeprefix("DUMP LOST: ")
         stop = line.marks.get("end")
         wanted.append((stop if stop is not None else ending(line),
                        f"✖ dump lost: {why}"[:70] + (f", {stop:.0f} s" if stop else "")))
@@ -414,7 +414,7 @@ def axis_svg(scale: Axis, top: float, bottom: float) -> str:
 
 
 LEGEND = [
-    ("old", "DMA of the dead kernel, translated"), ("new", "DMA of the crash kernel's driver"),
+    ("old", "DMA of the dead kernel, translated"), ("new", "DMA of the kdump kernel's driver"),
     ("pass", "the dead kernel's, in pass-through"), ("bare", "the dead kernel's, untranslated"),
     ("fault", "faults"), ("blocked", "blocked"),
     ("held", "old tables"), ("free", "new tables"), ("release", "release"),

@@ -128,7 +128,7 @@ def alive(facts: Facts) -> Verdict:
                               f"{before[page] * PAGE:#x} before the new root, after it to "
                               f"{dma.gpa:#x}")
     after = [d for d in flying if d.at > facts.root.at]
-    # The crash kernel's memory is SHIELD's.
+    # The kdump kernel's memory is SHIELD's.
     lost_dma = [d for d in after if not facts.theirs(d.gpa) and not facts.owned(d.gpa)
                 and not kept_reserved(facts, d)]
     if lost_dma:
@@ -139,28 +139,28 @@ def alive(facts: Facts) -> Verdict:
 
 
 def shield(facts: Facts) -> Verdict:
-    """No device reaches the crash kernel's memory before its release."""
+    """No device reaches the kdump kernel's memory before its release."""
     start = facts.root.at if facts.root else facts.marks["panic"].trace
     flying = [d for d in facts.in_flight() if d.at > start]
     hits = [d for d in flying if facts.owned(d.gpa)]
     if hits:
-        return failed(f"{len(hits)} DMA in flight into the crash kernel's memory: "
+        return failed(f"{len(hits)} DMA in flight into the kdump kernel's memory: "
                       f"{per_device(facts, (d.sid for d in hits))}, {sample(hits[0])}")
     if facts.landed and facts.landed.words:
         found = facts.landed.pages
-        return failed(f"{facts.landed.words} words of frames in {len(found)} pages of the crash "
+        return failed(f"{facts.landed.words} words of frames in {len(found)} pages of the kdump "
                       f"kernel's memory, e.g. {', '.join(map(hex, found[:4]))}")
     if facts.root is None:
         return not_judged("no new root table was installed")
     searched = (f"; no word of a frame in {facts.landed.searched >> 20} MiB of its memory"
                 if facts.landed else "")
-    return passed(f"none of {len(flying)} DMA in flight reached the crash kernel{searched}")
+    return passed(f"none of {len(flying)} DMA in flight reached the kdump kernel{searched}")
 
 
 def intact(facts: Facts) -> Verdict:
     """The old kernel's memory changes only where in-flight DMA lands."""
     if facts.changed is None or "crash" not in facts.marks:
-        return not_judged("the crash kernel did not come up")
+        return not_judged("the kdump kernel did not come up")
     begin = facts.marks["crash"].trace
     targets = {d.gpa // PAGE for d in facts.in_flight() if d.at >= begin}
     size = sum(s.last + 1 - s.first for s in facts.old) >> 20
@@ -197,11 +197,11 @@ def fresh(facts: Facts) -> Verdict:
     new = [d for d in facts.dmas if (starts.get(d.sid) or facts.end) < d.at]
     stray = [d for d in new if not facts.owned(d.gpa)]
     if stray:
-        return failed(f"{len(stray)} DMA after release outside the crash kernel's memory: "
+        return failed(f"{len(stray)} DMA after release outside the kdump kernel's memory: "
                       f"{per_device(facts, (d.sid for d in stray))}, {sample(stray[0])}")
     if not new:
         return not_judged("no translated DMA after a release was seen")
-    return passed(f"{len(new)} DMA after release, all into the crash kernel's memory: "
+    return passed(f"{len(new)} DMA after release, all into the kdump kernel's memory: "
                   f"{per_device(facts, (d.sid for d in new))}")
 
 
@@ -232,7 +232,7 @@ def tags(facts: Facts) -> Verdict:
 
 
 def misreported(facts: Facts) -> str:
-    """How the crash kernel's complaints differ from those the row asks for, or nothing."""
+    """How the kdump kernel's complaints differ from those the row asks for, or nothing."""
     for report in facts.row.report:
         said = sum(bool(re.search(report, line)) for line in facts.crash_log)
         if said != 1:
@@ -400,10 +400,34 @@ JUDGES: dict[str, Callable[[Facts], Verdict]] = {
 def said(facts: Facts) -> Verdict:
     """The kernels logged what shows that the row is what its name says."""
     asked = [("first", text, facts.first_log) for text in facts.row.first_says]
-    asked += [("crash", text, facts.crash_log) for text in facts.row.crash_says]
+    asked += [("kdump", text, facts.crash_log) for text in facts.row.crash_says]
     missing = [f"the {which} kernel did not say {text!r}" for which, text, log in asked
                if not any(text in line for line in log)]
     return failed(", ".join(missing)) if missing else passed(f"{len(asked)} lines found")
+
+
+# How a kernel begins a line that says it found itself at fault. Anchored at the beginning: drivers
+# warn of other things further on in a line, and DMA-API says how it was set up.
+SPLAT = re.compile(
+    r"(?:^|\] )(?:=+ )?(\[? ?(?:BUG(?::| \S+ \()|WARNING: |kernel BUG at |UBSAN: |Oops: |ODEBUG: |"
+    r"watchdog: BUG: |watchdog: Watchdog detected hard LOCKUP|rcu: INFO: \S+ (?:self-)?detected |"
+    r"INFO: task \S+ blocked for more |"
+    r"DMA-API: (?!preallocated |debugging enabled )|INFO: trying to register non-static key|"
+    r"(?:general protection|invalid opcode|int3|stack segment)\b|list_(?:add|del) corruption|"
+    r"pagealloc: |-+\[ cut here \]).*)")
+
+
+def alarms(facts: Facts) -> Verdict:
+    """Neither kernel found itself at fault: no warning, no report of a sanitizer or of lockdep."""
+    found = [(which, match[1]) for which, log in (("first", facts.first_log),
+                                                  ("crash", facts.crash_log))
+             for line in log if (match := SPLAT.search(line))]
+    # What a splat is about stands in the line after the one to cut at.
+    telling = [one for one in found if "cut here" not in one[1]] or found
+    if found:
+        return failed(f"{len(telling)} alarms, the first of the {telling[0][0]} kernel: "
+                      f"{telling[0][1]}")
+    return passed("neither kernel found itself at fault")
 
 
 # How translation goes on a road before the panic, or without one: as stock was seen to do. A
@@ -500,7 +524,7 @@ def resets(facts: Facts) -> Verdict:
             return failed(f"{name} was never released")
         who, release = facts.who(card.sid), facts.releases[card.sid]
         if not any(card.address in line and RESET_LINE in line for line in facts.crash_log):
-            return failed(f"{who}: the crash kernel does not say that it reset it")
+            return failed(f"{who}: the kdump kernel does not say that it reset it")
         at = [p for p, driver in facts.trace.function_resets
               if driver == card.driver and facts.root.at < p.at < release.at]
         if not at:
@@ -518,15 +542,15 @@ def resets(facts: Facts) -> Verdict:
 
 
 def pulled(facts: Facts) -> Verdict:
-    """A card that was pulled out did DMA until then, and the crash kernel does not find it."""
+    """A card that was pulled out did DMA until then, and the kdump kernel does not find it."""
     card = next((f for f in facts.functions if f.device and f.device.name == facts.row.pulled),
                 None)
     if card is None or "crash" not in facts.marks:
         return failed("nothing was pulled out")
     if any(f"kdump: device {card.address} " in line for line in facts.crash_log):
-        return failed(f"the crash kernel has {facts.who(card.sid)}")
+        return failed(f"the kdump kernel has {facts.who(card.sid)}")
     if not any("kdump: device " in line for line in facts.crash_log):
-        return failed("the crash kernel does not say what it has")
+        return failed("the kdump kernel does not say what it has")
     at = facts.marks["crash"].trace
     before, after = (sum(d.sid == card.sid and (d.at > at) == late for d in facts.dmas)
                      for late in (False, True))
@@ -535,7 +559,7 @@ def pulled(facts: Facts) -> Verdict:
 
 
 def cut(facts: Facts) -> Verdict:
-    """What leads into the crash kernel is tried and not reached; what lies beside it is reached."""
+    """What leads into the kdump kernel is tried and not reached; what lies beside it is reached."""
     root = facts.root
     if root is None:
         return failed("no new root table was installed")
@@ -672,6 +696,7 @@ def judge(facts: Facts) -> dict[str, Verdict]:
         verdicts |= {"life": life(facts), "fsck": fsck(facts), "devices": devices(facts)}
     else:
         verdicts = {name: judgement(facts) for name, judgement in JUDGES.items()}
+    verdicts["alarms"] = alarms(facts)
     if facts.row.first_says or facts.row.crash_says:
         verdicts["said"] = said(facts)
     if facts.row.road in ROADS:

@@ -31,7 +31,7 @@ def result(row: str, kernel: str = "6.12", flavour: str = "takeover", **keys: An
         "facts": {"first": "console=ttyS0 a", "crash": "console=ttyS0 b", "faults": 0,
                   "devices": ["0000:00:01.0 8086:10d3 e1000e DMA-FQ"]},
         "timeline": {
-            "marks": {"panic": 0.0, "crash kernel": 2.0, "new root": 3.0, "dump begun": 4.6,
+            "marks": {"panic": 0.0, "kdump kernel": 2.0, "new root": 3.0, "dump begun": 4.6,
                       "dump saved": 6.1},
             "bucket": 0.1, "translation": [[0.0, 1]],
             "devices": [
@@ -51,7 +51,7 @@ def lost(row: str, kernel: str = "6.12", **keys: Any) -> dict[str, Any]:
     """A run on the stock kernel that lost the dump after a long wait."""
     data = result(row, kernel, "stock", fails=["ALIVE", "dump", "release"],
                   expected=["ALIVE", "dump"], as_measured=True, **keys)
-    data["checks"]["dump"]["text"] = "crash kernel: DUMP LOST: no disk /dev/sda"
+    data["checks"]["dump"]["text"] = "kdump kernel: DUMP LOST: no disk /dev/sda"
     data["facts"]["faults"] = 6001
     line = data["timeline"]
     del line["marks"]["dump begun"], line["marks"]["dump saved"]

@@ -85,12 +85,24 @@ def test_cpio() -> None:
 def test_initramfs_lie_in_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cpio, "program", lambda self, name: None)
     kernel = tmp_path / "bzImage"
-    kernel.write_bytes(b"the crash kernel's image")
+    kernel.write_bytes(b"the kdump kernel's image")
     plain = initramfs(kernel, {"DISK": "sda"})
     around = initramfs(kernel, {"DISK": "sda"}, ["crash.cpio", "first.cpio"])
     assert plain.count(kernel.read_bytes()) == 1 and around.count(kernel.read_bytes()) == 2
     assert plain in around and b"first.cpio\0" in around and b"first.cpio\0" not in plain
     assert plain.count(b"DISK='sda'") == 2
+
+
+def test_the_crash_kernel_may_have_early_files_of_its_own(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cpio, "program", lambda self, name: None)
+    kernel = tmp_path / "bzImage"
+    kernel.write_bytes(b"an image")
+    one, other = {"DMAR.aml": b"one table"}, {"DMAR.aml": b"the other"}
+    same = initramfs(kernel, {}, early=one)
+    apart = initramfs(kernel, {}, early=one, early_crash=other)
+    assert same.count(one["DMAR.aml"]) == 2
+    assert apart.index(one["DMAR.aml"]) < apart.index(other["DMAR.aml"])
 
 
 def test_rows_are_well_formed() -> None:

@@ -313,6 +313,31 @@ def test_dmar_table(slot: int | None, opt_out: bool) -> None:
     assert ROWS["rmrr-block"].rmrr_slot == 0x10
 
 
+def units(table: bytes) -> list[int]:
+    """Where a table's units are."""
+    at, found = 48, []
+    while at < len(table):
+        kind, length = struct.unpack_from("<HH", table, at)
+        if kind == acpi.DRHD:
+            found.append(struct.unpack_from("<Q", table, at + 8)[0])
+        at += length
+    return found
+
+
+def test_what_is_wrong_with_a_dmar_table() -> None:
+    assert units(acpi.dmar(None)) == [REGISTERS]
+    for wrong, at in acpi.NO_UNIT.items():
+        table = acpi.dmar(None, wrong=wrong)
+        assert units(table) == [at, REGISTERS] and sum(table) % 256 == 0
+    right, mistaken = acpi.dmar(0x10), acpi.dmar(0x10, wrong="bridge")
+    assert [(a, b) for a, b in zip(right[10:], mistaken[10:]) if a != b] == [
+        (acpi.ENDPOINT, acpi.BRIDGE)]
+    row = ROWS["crash-no-driver"]
+    assert not scenarios.misuse(row)
+    assert "no rmrr" in scenarios.misuse(dataclasses.replace(row, rmrr=""))
+    assert "none of bridge" in scenarios.misuse(dataclasses.replace(row, crash_firmware="gone"))
+
+
 def test_unplug_names_a_device() -> None:
     assert ROWS["unplug-deferred"].unplugged == "1234:11e8" and not ROWS["dev-nvme"].unplugged
     assert "no device nvme" in scenarios.misuse(
@@ -433,6 +458,15 @@ def test_free_interrupt_entries(legacy: Callable[[], Ram]) -> None:
     ram = legacy()
     ram.poke(0x20010, struct.pack("<Q", 0x400001))
     assert 0x20010 not in do("interrupt-garbage", ram)
+
+
+def test_interrupt_entry_in_use(legacy: Callable[[], Ram]) -> None:
+    ram = legacy()
+    with pytest.raises(Failure, match="00:01.0 has no interrupt entry"):
+        do("interrupt-int80", ram)
+    for index, sid in ((0, OTHER), (3, NIC), (4, NIC)):
+        ram.poke(0x20000 + 16 * index, struct.pack("<QQ", 0x410001, 0x40000 | sid))
+    assert do("interrupt-int80", ram) == {0x20030: 0x800001}
 
 
 def test_hostile_rows() -> None:

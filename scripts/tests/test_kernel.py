@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import fake
 import kernel
+import scenarios
 import source as sources
 from common import Failure, write_whole
 from kernel import Tree, not_survived
@@ -194,3 +196,34 @@ def test_newest_package_with_a_warning(tmp_path: Path, monkeypatch: pytest.Monke
 def test_version_numbers() -> None:
     assert Source("6.1", Path(), "6.1.5").number == 60100
     assert Source("7.3", Path(), "7.3.4").number == 70300
+
+
+def test_kernels_with_alarms_on_exist() -> None:
+    for name in scenarios.ALARMS:
+        wanted, excused = kernel.VARIANTS[name]
+        assert "CONFIG_SLUB_TINY=n" in wanted and not excused
+    assert "CONFIG_KASAN=y" in kernel.VARIANTS["debug"][0]
+    assert "CONFIG_KCSAN=y" in kernel.VARIANTS["kcsan"][0]
+
+
+def test_stock_is_built_without_the_takeover_only_once(tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    source = dataclasses.replace(fake.tree(tmp_path / "linux"), foreign=False)
+    monkeypatch.setattr(kernel, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(kernel, "find", lambda version, kdir: source)
+    made = Tree(source, "stock")
+    made.prepare()
+    write_whole(made.path / kernel.BZIMAGE, "image")
+    made.note(done=kernel.inputs(source, True))
+    assert kernel.build("6.12", stock=True, variant="no-takeover") == made.path / kernel.BZIMAGE
+
+
+def test_another_configuration_of_a_variant_is_another_kernel(tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch
+                                                              ) -> None:
+    source = fake.tree(tmp_path / "linux")
+    before = [kernel.inputs(source, True, name) for name in ("", "debug", "kcsan")]
+    assert len(set(before)) == 3
+    monkeypatch.setitem(kernel.VARIANTS, "debug", ("CONFIG_KASAN=n\n", frozenset()))
+    assert kernel.inputs(source, True, "debug") not in before
+    assert kernel.inputs(source, True) == before[0]

@@ -175,3 +175,43 @@ def test_merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "bad").write_text("{}")
     with pytest.raises(Failure, match="no results"):
         matrix.merge([tmp_path / "bad"])
+
+
+def test_rows_on_kernels_with_alarms_on() -> None:
+    rows = [row for row in ROWS.values() if "alarms" in row.tags]
+    assert len(rows) >= 20
+    for variant in scenarios.ALARMS:
+        jobs = matrix.product(rows, ["6.12", "7.3"], ["takeover"], variant)
+        assert jobs[0].name == f"6.12-takeover-{variant}/{rows[0].name}"
+        assert len({job.name for job in jobs} - {job.name for job in ALL}) == 2 * len(rows)
+        assert all(job.row.variant == variant for job in jobs)
+    name = matrix.name_of(result("a", variant="debug"))
+    assert name == "6.12-takeover-debug/a"
+    assert matrix.order(name) < matrix.order("6.12-stock/a")
+    stock = matrix.name_of(result("a", flavour="stock", variant="debug"))
+    assert matrix.order(stock) > matrix.order("6.12-takeover/a")
+    assert matrix.lost(stock) == {**matrix.lost("6.12-stock/a"), "variant": "debug",
+                                  "repeat": "scripts/kdump --kernel 6.12 --stock --variant debug "
+                                            "--scenario a"}
+
+
+def test_what_alarms_need() -> None:
+    row = scenarios.alarmed(ROWS["cmd-dma-dma"], "debug")
+    assert (row.memory, row.crashkernel, row.boot) == ("2G", "640M", 900)
+    assert row.limit == 5 * ROWS["cmd-dma-dma"].limit
+    # Alarms that were not armed prove nothing.
+    assert set(scenarios.ALARMS["debug"]) <= set(row.first_says) & set(row.crash_says)
+    assert scenarios.alarmed(ROWS["mem-6g"], "kcsan").memory == "6G"
+    assert not scenarios.alarmed(ROWS["life"], "debug").crash_says
+    with pytest.raises(Failure, match="kernels of its own"):
+        scenarios.alarmed(ROWS["mixed-61-dma-dma"], "debug")
+    with pytest.raises(Failure, match="no kernels have the alarms odd"):
+        scenarios.alarmed(ROWS["cmd-dma-dma"], "odd")
+
+
+def test_a_tag_of_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "rows.toml"
+    file.write_text(scenarios.FILE.read_text().replace('"cmd-dma-dma", "cmd-dma-pt", "cmd-pt-none",'
+                                                       ' "cmd-pt-pt"', '"cmd-odd"'))
+    with pytest.raises(Failure, match="no row cmd-odd to be tagged alarms"):
+        scenarios.load(file)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tables that lead into the crash kernel: what edits build, what is searched, how it is judged."""
+"""Tables that lead into the kdump kernel: what edits build, what is searched, how it is judged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOP = 0x4000
 
 
 class Machine(Ram):
-    """A guest whose card has a receive ring, and a crash kernel that is loaded."""
+    """A guest whose card has a receive ring, and a kdump kernel that is loaded."""
 
     # Legacy mode, 39 bits: the card's three levels of tables lead to its ring.
     WORDS = {0x2000: 0x3001, 0x3080: TOP | 1, 0x3088: 0x301, TOP + 8 * 3: 0x5003,
@@ -84,7 +84,7 @@ def test_what_lies_where(machine: Machine) -> None:
     assert scene(machine).kernel() == 0x3CC00000
     assert scene(machine).elfcorehdr() == CRASH.last + 1 - 0x100000
     machine.poke(KERNEL + 0x1000, bytes(PAGE))
-    with pytest.raises(Failure, match="no crash kernel is loaded"):
+    with pytest.raises(Failure, match="no kdump kernel is loaded"):
         scene(machine).kernel()
     assert evidence.parse_ramdisk(["", "[ 0.0] RAMDISK: [mem 0x3eed8800-0x3ffcffff]"]) == Span(
         0x3EED9000, 0x3FFCFFFF)

@@ -55,18 +55,22 @@ def gone(pid: int) -> bool:
 def test_pool_closed_early_leaves_no_process(tmp_path: Path) -> None:
     def stay(number: int) -> dict[str, Any]:
         if number:
-            (tmp_path / f"{number}").write_text(str(os.getpid()))
-            time.sleep(60)
+            # Whole or not there: a worker is ended at any point, while it writes as well.
+            begun = tmp_path / f"{number}.half"
+            begun.write_text(str(os.getpid()))
+            begun.rename(tmp_path / f"{number}.begun")
+            time.sleep(600)
+            (tmp_path / f"{number}.stayed").write_text("")
         return {}
 
-    begin = time.monotonic()
     with closing(pool(stay, [(n,) for n in range(9)], 3)) as results:
         assert next(results) == {}
-        while not list(tmp_path.iterdir()):
+        while not list(tmp_path.glob("*.begun")):
             time.sleep(0.01)
-    assert time.monotonic() - begin < 20
-    assert all(gone(int(file.read_text())) for file in tmp_path.iterdir())
-    assert len(list(tmp_path.iterdir())) <= 3
+    begun = list(tmp_path.glob("*.begun"))
+    assert all(gone(int(file.read_text())) for file in begun)
+    assert len(begun) <= 3
+    assert not list(tmp_path.glob("*.stayed"))
 
 
 LAB = """
@@ -78,9 +82,11 @@ import runner
 folder = Path(sys.argv[1])
 
 def work(number):
-    (folder / f"{number}.begun").write_text(str(os.getpid()))
     try:
-        time.sleep(60)
+        half = folder / f"{number}.half"
+        half.write_text(str(os.getpid()))
+        half.rename(folder / f"{number}.begun")
+        time.sleep(600)
     finally:
         time.sleep(0.2)
         (folder / f"{number}.cleaned").write_text("")
@@ -96,11 +102,11 @@ with closing(runner.pool(work, [(n,) for n in range(6)], 2)) as results:
 def test_a_signal_to_the_parent_alone_ends_all(tmp_path: Path, number: int) -> None:
     parent = subprocess.Popen([sys.executable, "-c", LAB, str(tmp_path)],
                               env={**os.environ, "PYTHONPATH": str(HERE.parent)})
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 200
     while len(list(tmp_path.glob("*.begun"))) < 2 and time.monotonic() < limit:
         time.sleep(0.01)
     parent.send_signal(number)
-    assert parent.wait(20) == (143 if number == signal.SIGTERM else -9)
+    assert parent.wait(200) == (143 if number == signal.SIGTERM else -9)
     begun = sorted(tmp_path.glob("*.begun"))
     while len(list(tmp_path.glob("*.cleaned"))) < 2 and time.monotonic() < limit:
         time.sleep(0.01)

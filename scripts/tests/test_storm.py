@@ -24,7 +24,7 @@ SILENT = "vtd_fault_disabled Fault processing disabled for context entry"
 
 def storm(before: str = FAULT, after: str = f"{FAULT}\n{INTERRUPT}", silent: int = 20_000,
           lines: int = 1) -> dict[str, verdict.Verdict]:
-    """A storm from the crash kernel's first line on; what comes before and after the new root."""
+    """A storm from the kdump kernel's first line on; what comes before and after the new root."""
     story = GOOD.replace("CRASH\n", f"CRASH\n{before}\n")
     card = "kdump: device 0000:00:11.0 1011:0019 020000 - DMA"
     run: Facts = facts(story, listing=[*LISTING, card],

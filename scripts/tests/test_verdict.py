@@ -131,9 +131,9 @@ BREAKAGES = {
     "page moved by the new root": ("ALIVE", {"FLYING": translate(0xFFFFF030, 0x6000030)}),
     "DMA to no memory": ("ALIVE", {"FLYING": translate(0xFFFF0000, 0xFEB00000)}),
     "untranslated": ("ALIVE", {"FLYING": f"{OFF}\n{buffer(0xFFFFF000)}"}),
-    "into the crash kernel": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x30000000)}),
-    "into the crash kernel's low memory": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x1000)}),
-    "untranslated into the crash kernel": ("SHIELD", {"FLYING": f"{OFF}\n{buffer(0x30000000)}"}),
+    "into the kdump kernel": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x30000000)}),
+    "into the kdump kernel's low memory": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x1000)}),
+    "untranslated into the kdump kernel": ("SHIELD", {"FLYING": f"{OFF}\n{buffer(0x30000000)}"}),
     "old page after release": ("FRESH", {"RELEASED": translate(0xFFFFF010, 0x5000010)}),
     "fault after release": ("FRESH", {"RELEASED": fault(NIC)}),
     "old id left in the IOTLB": ("FRESH", {
@@ -204,6 +204,16 @@ def test_release_is_the_device_selective_invalidation_after_the_root() -> None:
     assert {DISK, 0xF8, 0xFB} <= set(wide.releases) and NIC in wide.releases
 
 
+def test_of_a_blocked_device_nothing_is_cached() -> None:
+    """Where all of a unit is blocked an id needs no invalidation; if it was used, it does."""
+    put = {"vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x4": "NONE",
+           "vtd_inv_desc_iotlb_domain iotlb invalidate whole domain 0x3": "NONE"}
+    run = facts(put=put)
+    assert run.unflushed(DISK) and run.unflushed(NIC)
+    run.row = dataclasses.replace(run.row, crash=f"{run.row.crash} intel_iommu_takeover=block")
+    assert not run.unflushed(DISK) and run.unflushed(NIC)
+
+
 def test_passthrough_is_judged_by_the_device() -> None:
     """In pass-through the IOMMU tells nothing: the card's own words count."""
     quiet = "\n".join(line for line in GOOD.splitlines()
@@ -272,7 +282,7 @@ def test_result_as_data() -> None:
     assert list(data["invariants"]) == verdict.INVARIANTS
     drawing = data["timeline"]
     assert drawing["translation"] == [[0.0, 1]]
-    assert list(drawing["marks"]) == ["panic", "crash kernel", "dump saved", "new root"]
+    assert list(drawing["marks"]) == ["panic", "kdump kernel", "dump saved", "new root"]
     nic, disk = drawing["devices"]
     assert (nic["sid"], disk["sid"]) == (NIC, DISK)
     assert nic["released"] > disk["released"] > drawing["marks"]["new root"]
@@ -306,7 +316,7 @@ def test_said() -> None:
     run.row = dataclasses.replace(run.row, first_says=["in x2apic mode"], crash_says=["xapic"])
     run.first_log, run.crash_log = ["1.0 DMAR-IR: in x2apic mode"], ["nothing"]
     judged = verdict.judge(run)["said"]
-    assert judged.verdict == "fail" and "the crash kernel" in judged.text
+    assert judged.verdict == "fail" and "the kdump kernel" in judged.text
     run.crash_log.append("in xapic mode")
     assert judge(run)["said"] == "pass"
     assert "said" not in judge(facts())
@@ -379,7 +389,7 @@ def test_ordinary_life() -> None:
     good = live()
     assert verdict.failures(good) == []
     assert {n for n, v in good.items() if v.verdict == "pass"} == {
-        "life", "road", "fsck", "devices"}
+        "life", "road", "fsck", "devices", "alarms"}
     assert all(good[name].verdict == "not judged" for name in verdict.INVARIANTS)
     assert good["life"].text.count("1 ahci") == 3
 
@@ -548,3 +558,70 @@ def test_ats_stays_on_until_the_release(put: dict[str, str], wanted: str) -> Non
     assert "ATS" not in verdict.judge(run)
     run.row = dataclasses.replace(run.row, ats=["ahci"])
     assert judge(run)["ATS"] == wanted
+
+
+# One line of each alarm, as the kernels print them.
+SPLATS = [
+    "BUG: KASAN: slab-out-of-bounds in takeover_install+0x12/0x340",
+    "BUG: KCSAN: data-race in takeover_release / takeover_release",
+    "BUG: sleeping function called from invalid context at mm/page_alloc.c:4500",
+    "BUG: unable to handle page fault for address: ffffc90000000000",
+    "[ BUG: Invalid wait context ]",
+    "BUG kmalloc-64 (Not tainted): Poison overwritten",
+    "WARNING: possible circular locking dependency detected",
+    "WARNING: suspicious RCU usage",
+    "WARNING: CPU: 0 PID: 1 at drivers/iommu/intel/iommu.c:1 x+0x1/0x2",
+    "UBSAN: shift-out-of-bounds in drivers/iommu/intel/takeover/tables.c:7:9",
+    "DMA-API: e1000e 0000:00:02.0: device driver frees DMA memory with wrong function",
+    "DMA-API: debugging out of memory - disabling",
+    "ODEBUG: activate active (active state 1) object: 0 object type: timer_list",
+    "INFO: trying to register non-static key.",
+    "kernel BUG at mm/slub.c:123!",
+    "Oops: 0000 [#1] PREEMPT SMP KASAN",
+    "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:1]",
+    "watchdog: Watchdog detected hard LOCKUP on cpu 0",
+    "rcu: INFO: rcu_preempt self-detected stall on CPU",
+    "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
+    "INFO: task makedumpfile:99 blocked for more than 120 seconds.",
+    "list_add corruption. next->prev should be prev",
+    "------------[ cut here ]------------",
+]
+# And what is no alarm.
+QUIET = [
+    "DMA-API: preallocated 65536 debug entries",
+    "DMA-API: debugging enabled by kernel config",
+    "kasan: KernelAddressSanitizer initialized (generic)",
+    "DMAR: [Firmware Bug]: RMRR entry for device 00:10.0 is broken - applying workaround",
+    "Spectre V2 : WARNING: Unprivileged eBPF is enabled",
+    "EXT4-fs (sda): warning: mounting fs with errors",
+    "Kernel panic - not syncing: NMI: Not continuing",
+    "kdump: makedumpfile: BUG: of another program",
+]
+
+
+@pytest.mark.parametrize("which", ["first_log", "crash_log"])
+@pytest.mark.parametrize("stamp", ["", "[   12.345678] "])
+@pytest.mark.parametrize("line", SPLATS)
+def test_an_alarm_of_either_kernel_fails_a_row(line: str, stamp: str, which: str) -> None:
+    run = dataclasses.replace(facts(), **{which: ["[    0.1] Linux version", stamp + line]})
+    assert verdict.failures(verdict.judge(run)) == ["alarms"]
+    assert line in verdict.judge(run)["alarms"].text
+
+
+@pytest.mark.parametrize("line", QUIET)
+def test_what_is_no_alarm(line: str) -> None:
+    run = dataclasses.replace(facts(), first_log=[line], crash_log=[f"[    1.000000] {line}"])
+    assert verdict.failures(verdict.judge(run)) == []
+
+
+def test_alarms_in_a_life_without_a_panic() -> None:
+    row = scenarios.load()["life"]
+    run = dataclasses.replace(facts(), row=row, first_log=[SPLATS[0]])
+    assert "alarms" in verdict.failures(verdict.judge(run))
+
+
+def test_what_stock_warns_of_is_not_held_against_what_was_measured() -> None:
+    run = facts()
+    warned = {"verdict": "FAIL", "fails": ["alarms"]}
+    assert course.compare(run.row, Kernel("6.12", True), warned)["as_measured"]
+    assert not course.good(course.compare(run.row, Kernel("6.12", False), warned))

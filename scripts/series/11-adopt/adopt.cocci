@@ -97,5 +97,5 @@ position p;
   {
   ...
 - return translation_pre_enabled@p(info->iommu) && !info->domain;
-+ return intel_takeover_holds_device(dev) && !info->domain;
++ return !info->domain && intel_takeover_defers_attach(dev);
   }

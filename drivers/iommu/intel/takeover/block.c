@@ -155,7 +155,7 @@ static u64 *reserved_table(struct reserved *map)
 	if (map->tables == RESERVED_TABLES_MAX)
 		return NULL;
 	map->tables++;
-	table = vtd_alloc_table(map->unit, GFP_KERNEL);
+	table = vtd_alloc_table(map->unit, TAKEOVER_GFP);
 	if (table)
 		vtd_flush_lines(table, VTD_TABLE_SIZE);
 	return table;
@@ -248,9 +248,9 @@ static u64 *pasid_directory(struct reserved *map, u16 did)
 }
 
 /*
- * An entry for a blocked requester that has an empty page table. It is all
- * there but for the present bit, and is flushed with that. FPD stays: what is
- * not mapped is as silent as before.
+ * An entry for a blocked requester that has an empty page table. It is all there
+ * but for the present bit, see takeover_admit_reserved(). FPD stays: what is not
+ * mapped is as silent as before.
  */
 static int reserved_entry(struct reserved *map, u16 rid, u64 *entry)
 {
@@ -365,10 +365,11 @@ void takeover_map_reserved(struct takeover_unit *unit)
 
 /**
  * takeover_admit_reserved - let blocked devices reach their reserved memory
- * @unit: unit that uses our root table, nothing of old in its caches
+ * @unit: unit that uses our root table, nothing of old in its caches; nobody has
+ *	  released a device yet, so that each of these entries is as it was made
  *
- * Not before: the domain ids of these tables are new to us only. The IOTLB may
- * hold pages of old domains of the same ids that no entry of ours names.
+ * Not before: where nothing was adopted nobody knows which domain ids old entries
+ * have, and the unit may walk these until it has forgotten them.
  */
 void takeover_admit_reserved(struct takeover_unit *unit)
 {
@@ -377,12 +378,12 @@ void takeover_admit_reserved(struct takeover_unit *unit)
 
 	if (!unit->nr_confined)
 		return;
-
 	vtd_flush_write_buffer(unit);
 	for_each_set_bit(rid, unit->confined, TAKEOVER_RIDS) {
 		entry = takeover_context_entry(unit, rid);
 		WRITE_ONCE(entry[0], entry[0] | VTD_CTX_PRESENT);
-		vtd_flush_lines(entry, sizeof(*entry));
+		vtd_flush_lines(entry, takeover_entry_words(unit) *
+				       sizeof(*entry));
 	}
 	vtd_flush_write_buffer(unit);
 	/* 6.1: a unit in caching mode may know that there was nothing. */

@@ -9,6 +9,8 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/printk.h>
 
@@ -16,19 +18,58 @@
 #include "unit.h"
 
 /*
+ * Some devices have to be told twice (the driver's dtlb_extra_inval), and no
+ * other comes to harm by it.
+ */
+#define TIMES_TOLD	2
+
+/* Return: 0, or -ETIMEDOUT; then it is not told anything more. */
+static int tell(struct takeover_unit *unit, struct device *dev, u16 rid,
+		bool pasids)
+{
+	unsigned int i;
+
+	for (i = 0; i < TIMES_TOLD; i++) {
+		if (vtd_inv_devtlb(unit, dev, rid, pasids))
+			set_bit(rid, unit->silent);
+		if (takeover_is_silent(unit, rid))
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/*
  * 6.5.2.5, 6.5.2.6: translations are forgotten without a PASID, or with it. A
  * unit that has no device-TLBs does not know these commands, and with no
- * PASIDs there was none to learn with.
+ * PASIDs there was none to learn with. Who was silent before may have been
+ * reset since. The caller keeps others from asking devices of the unit.
  */
-static void forget_translations(struct takeover_unit *unit, struct device *dev,
-				u16 rid, bool pasids)
+static int forget_translations(struct takeover_unit *unit, struct device *dev,
+			       u16 rid, bool pasids)
 {
-	if (!(unit->ecap & VTD_ECAP_DT))
-		return;
+	int ret;
 
-	vtd_inv_devtlb(unit, dev, rid, false);
-	if (pasids && unit->scalable && (unit->ecap & VTD_ECAP_PASID))
-		vtd_inv_devtlb(unit, dev, rid, true);
+	if (!(unit->ecap & VTD_ECAP_DT))
+		return 0;
+
+	clear_bit(rid, unit->silent);
+	unit->asked = rid;
+	WRITE_ONCE(unit->asks, true);
+	ret = tell(unit, dev, rid, false);
+	if (!ret && pasids && unit->scalable && (unit->ecap & VTD_ECAP_PASID))
+		ret = tell(unit, dev, rid, true);
+	WRITE_ONCE(unit->asks, false);
+	return ret;
+}
+
+/**
+ * takeover_is_silent - did a device not answer when it was last asked to forget?
+ * @unit: unit that translates for it
+ * @rid: its requester id
+ */
+bool takeover_is_silent(const struct takeover_unit *unit, u16 rid)
+{
+	return test_bit(rid, unit->silent);
 }
 
 /**
@@ -59,25 +100,55 @@ void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 		vtd_device_off(dev, rid, VTD_DEVICE_PASID);
 }
 
+/*
+ * What may be on in a function that nobody can look at: what its entry allows.
+ * An entry that does not allow device-TLBs lets the unit block what comes out of
+ * them (9.3, 9.4), and a function without ATS would not answer.
+ */
+static unsigned int on_by_entry(const struct takeover_unit *unit, u16 rid)
+{
+	u64 entry = READ_ONCE(*takeover_context_entry(unit, rid));
+
+	if (!unit->scalable)
+		return FIELD_GET(VTD_CTX_TT, entry) == VTD_TT_ALL ?
+			       VTD_DEVICE_ATS : 0;
+	if (!(entry & VTD_SM_CTX_DTE))
+		return 0;
+	return entry & VTD_SM_CTX_PASIDE ? VTD_DEVICE_ATS | VTD_DEVICE_PASID :
+					   VTD_DEVICE_ATS;
+}
+
 /**
  * takeover_make_forget - empty the device-TLB of a function that is not released
  * @unit: unit that uses our root table
- * @rid: requester id, of a function or an alias of some
+ * @rid: requester id with a present entry, of a function or an alias of some
+ *
+ * A function that is hidden from this kernel goes on with its DMA: the extended
+ * configuration space by pci=nommconf, a virtual function by a kernel without
+ * CONFIG_PCI_IOV. Its command needs no more than its id. A kernel that has
+ * CONFIG_PCI_IOV switched all virtual functions off when it found them: who is
+ * not there is not asked, for the time that it takes.
  *
  * Return: 0, or -ETIMEDOUT if there is one and it does not answer.
  */
 int takeover_make_forget(struct takeover_unit *unit, u16 rid)
 {
-	unsigned int before = unit->nr_unanswered, on;
 	struct device *dev = vtd_find_device(unit, rid);
+	unsigned int on = 0;
+	int ret = 0;
 
-	if (!dev)
-		return 0;
-	on = vtd_device_off(dev, rid, 0);
+	if (dev)
+		on = vtd_device_off(dev, rid, 0);
+	else if (vtd_function_answers(unit, rid))
+		on = VTD_DEVICE_HIDDEN;
+	if (on & VTD_DEVICE_HIDDEN)
+		on = on_by_entry(unit, rid);
 	if (on & VTD_DEVICE_ATS)
-		forget_translations(unit, dev, rid, on & VTD_DEVICE_PASID);
-	vtd_put_device(dev);
-	return unit->nr_unanswered == before ? 0 : -ETIMEDOUT;
+		ret = forget_translations(unit, dev, rid,
+					  on & VTD_DEVICE_PASID);
+	if (dev)
+		vtd_put_device(dev);
+	return ret;
 }
 
 /**
@@ -87,7 +158,12 @@ int takeover_make_forget(struct takeover_unit *unit, u16 rid)
  * @aborts: how often its wait was aborted
  *
  * A time-out aborts all waits, and all are queued again (6.5.2.10). That goes
- * on as long as the command of a device that is dead is among them.
+ * on as long as the command of a device that is dead is among them. Each costs
+ * what hardware allows a device, a minute and a half by PCIe 10.3.
+ *
+ * So a device that the takeover asks has one chance. Should the time-out have
+ * been another device's: when the guard asks there is no other, and at a
+ * release ATS is switched off, with which nothing that is remembered counts.
  *
  * Return: true if the command is one for a device, and had its chances.
  */
@@ -106,9 +182,11 @@ bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 	default:
 		return false;
 	}
-	if (aborts < TAKEOVER_ABORTS_MAX)
+	if (aborts < TAKEOVER_ABORTS_MAX &&
+	    !(READ_ONCE(unit->asks) && unit->asked == rid))
 		return false;
 	unit->nr_unanswered++;
+	set_bit(rid, unit->silent);
 	pr_err("%s: %02x:%02x.%x answers no invalidation, going on without\n",
 	       unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
 	       VTD_RID_FUNCTION(rid));

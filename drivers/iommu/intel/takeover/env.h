@@ -29,29 +29,34 @@ void vtd_unlock_registers(struct takeover_unit *unit, unsigned long flags);
 void vtd_flush_lines(const void *addr, size_t size);
 void vtd_flush_write_buffer(struct takeover_unit *unit);
 
-/*
- * Invalidations (6.5). Each returns when the hardware has completed it, or has
- * given up on a device. What a device-TLB knows of requests without a PASID is
- * forgotten apart from what it knows of those with one.
- */
+/* Invalidations (6.5). Each returns when the hardware has completed it. */
 void vtd_inv_context(struct takeover_unit *unit, u16 did, u16 rid);
 void vtd_inv_context_all(struct takeover_unit *unit);
 void vtd_inv_pasid_all(struct takeover_unit *unit);
 void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did);
 void vtd_inv_iotlb_all(struct takeover_unit *unit);
-void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
-		    bool pasids);
+
+/*
+ * The same of a device-TLB, or the hardware gave up on the device: then
+ * takeover_gives_up_device() was asked. What it knows of requests without a
+ * PASID is forgotten apart from what it knows of those with one. @dev is NULL for
+ * a function that this kernel does not know of. Returns 0, or a negative errno
+ * if there is no way to send the command.
+ */
+int vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
+		   bool pasids);
 
 /* What software switches on in a function for its DMA. */
 #define VTD_DEVICE_ATS		1u
 #define VTD_DEVICE_PASID	2u
 #define VTD_DEVICE_PRI		4u
+#define VTD_DEVICE_HIDDEN	8u	/* nobody knows: they cannot be read */
 
 /*
  * Switches @off off in the function whose own id @rid is, and returns what of
  * the old kernel's is on then. Nothing is, in a function that is gone, or when
  * the id is an alias of something else. PASIDs of a virtual function are its
- * physical function's: they are told of and stay.
+ * physical function's: they are told of and stay. HIDDEN comes alone.
  */
 unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 
@@ -62,6 +67,9 @@ unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
  */
 struct device *vtd_find_device(struct takeover_unit *unit, u16 rid);
 void vtd_put_device(struct device *dev);
+
+/* Does the function with this id answer when its configuration is read, known or not? */
+bool vtd_function_answers(struct takeover_unit *unit, u16 rid);
 
 /*
  * Puts a descriptor of two words in the unit's invalidation queue (6.5.2).
@@ -104,6 +112,12 @@ const void *vtd_oldmem_ahead(phys_addr_t table);
  * whatever this kernel knows to be something else.
  */
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
+
+/*
+ * Is there anything in this range of addresses that this kernel knows of: memory
+ * that is not the old kernel's, registers, windows of buses?
+ */
+bool vtd_is_populated(u64 start, u64 size);
 
 /*
  * Tells who watches. DROP: requester id, first word of its entry, and why (a

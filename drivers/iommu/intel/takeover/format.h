@@ -28,6 +28,7 @@
 #define VTD_REG_GCMD		0x18
 #define VTD_REG_GSTS		0x1c
 #define VTD_REG_RTADDR		0x20
+#define VTD_REG_CCMD		0x28
 #define VTD_REG_FSTS		0x34
 #define VTD_REG_FECTL		0x38
 #define VTD_REG_IQH		0x80
@@ -53,6 +54,7 @@
 #define VTD_CAP_ESRTPS		BIT_ULL(63)
 #define VTD_ECAP_DT		BIT_ULL(2)
 #define VTD_ECAP_PT		BIT_ULL(6)
+#define VTD_ECAP_IRO		GENMASK_ULL(17, 8)	/* IOTLB, in 16 bytes */
 #define VTD_ECAP_PRS		BIT_ULL(29)
 #define VTD_ECAP_SRS		BIT_ULL(31)
 #define VTD_ECAP_PASID		BIT_ULL(40)
@@ -70,9 +72,21 @@
 #define VTD_GSTS_IRES		BIT(25)
 #define VTD_GSTS_ONE_SHOT	(BIT(30) | BIT(29) | BIT(27) | BIT(24))
 
-/* 6.5.2: commands in the invalidation queue, for device-TLBs */
+/* 11.4.6, 11.4.8: invalidations by registers; the second lies behind IVA */
+#define VTD_CCMD_ICC		BIT_ULL(63)
+#define VTD_CCMD_GLOBAL		BIT_ULL(61)
+#define VTD_IOTLB_REG(ecap)	(FIELD_GET(VTD_ECAP_IRO, ecap) * 16 + 8)
+#define VTD_IOTLB_IVT		BIT_ULL(63)
+#define VTD_IOTLB_GLOBAL	BIT_ULL(60)
+#define VTD_IOTLB_DRAIN		GENMASK_ULL(49, 48)	/* reads, writes */
+
+/* 6.5.2: commands in the invalidation queue */
 #define VTD_QI_TYPE		GENMASK_ULL(3, 0)	/* word 0 */
+#define VTD_QI_CONTEXT		1
+#define VTD_QI_IOTLB		2
 #define VTD_QI_DEVTLB		3
+#define VTD_QI_PASID_IOTLB	6
+#define VTD_QI_PASID_CACHE	7
 #define VTD_QI_PASID_DEVTLB	8
 #define VTD_QI_SID		GENMASK_ULL(47, 32)
 #define VTD_QI_PASID_SID	GENMASK_ULL(31, 16)
@@ -283,8 +297,9 @@ enum vtd_delivery {
 #define VTD_X2APIC_MEMBERS	GENMASK_ULL(15, 0)
 #define VTD_X2APIC_SIZE		16
 
-/* The first vectors are the processor's exceptions. */
+/* Not VT-d's: vectors, of which the first are the processor's exceptions */
 #define VTD_VECTOR_FIRST	32
+#define VTD_VECTORS		256
 
 /**
  * vtd_domain_ids - number of domain ids that a unit implements

@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 #define dev_fmt(fmt) pr_fmt(fmt)
 
+#include <linux/bitmap.h>
 #include <linux/cache.h>
 #include <linux/cacheflush.h>
 #include <linux/crash_dump.h>
@@ -18,16 +19,16 @@
 #include <linux/ioport.h>
 #include <linux/iommu.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
 #include <linux/processor.h>
 #include <linux/slab.h>
 #include <linux/timex.h>
-#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
+#include <asm/desc.h>
 #include <asm/e820/api.h>
-#include <asm/early_ioremap.h>
 #include <asm/iommu.h>
 #include <asm/irq_vectors.h>
 
@@ -45,7 +46,7 @@
 /* Between the fault that was one too many and what is done about it. */
 #define QUIET_DELAY	msecs_to_jiffies(100)
 
-/* Part of this kernel's memory that the guard of a unit may take. */
+/* Part of this kernel's memory that the guards of all units may take. */
 #define GUARD_PART	32
 
 struct glue_unit {
@@ -56,6 +57,15 @@ struct glue_unit {
 
 static struct takeover_options takeover_options __ro_after_init;
 static struct takeover_policy takeover_policy __ro_after_init;
+static DECLARE_BITMAP(takeover_live, TAKEOVER_DIDS);
+static DECLARE_BITMAP(takeover_shared, TAKEOVER_DIDS);
+static struct takeover_pool takeover_pool = {
+	.live = takeover_live,
+	.shared = takeover_shared,
+};
+
+/* takeover_spare_did() is for one unit at a time. */
+static DEFINE_SPINLOCK(takeover_spare_lock);
 
 static struct intel_iommu *to_iommu(struct takeover_unit *unit)
 {
@@ -65,7 +75,7 @@ static struct intel_iommu *to_iommu(struct takeover_unit *unit)
 static int __init takeover_setup(char *arg)
 {
 	if (takeover_parse_options(arg, &takeover_options))
-		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are, and behind them ,reset ,noguard ,quarantine=scratch ,quarantine=block\n",
+		pr_warn("intel_iommu_takeover=%s is not known; adopt, block and off are, and behind them ,reset ,noguard ,guard=strict ,quarantine=scratch ,quarantine=block\n",
 			arg);
 	return 1;
 }
@@ -154,29 +164,24 @@ void vtd_inv_iotlb_all(struct takeover_unit *unit)
 	iommu->flush.flush_iotlb(iommu, 0, 0, 0, DMA_TLB_GLOBAL_FLUSH);
 }
 
-static void submit(struct intel_iommu *iommu, u64 qw0, u64 qw1)
-{
-	struct qi_desc desc = { .qw0 = qw0, .qw1 = qw1 };
-
-	qi_submit_sync(iommu, &desc, 1, 0);
-}
-
 /*
  * Not the driver's functions: it knows no command for all PASIDs, and looks
  * some of this up only when it attaches the device. One command at a time
- * fits into every device's queue. A device that needs to be told twice is, and
- * so is one that the driver has not looked at yet.
+ * fits into every device's queue. Registers know no such command.
  */
-void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
-		    bool pasids)
+int vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
+		   bool pasids)
 {
-	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = to_iommu(unit);
 	u64 everything = GENMASK_ULL(62, VTD_PAGE_SHIFT);
-	u64 qw0, qw1;
+	u64 qw0 = 0, qw1;
+	u16 pfsid = rid;
 
-	qw0 = QI_DEV_IOTLB_PFSID(ecap_dit(iommu->ecap) ?
-				 pci_dev_id(pci_physfn(to_pci_dev(dev))) : 0);
+	/* By it the unit counts commands, of which there is one. */
+	if (dev)
+		pfsid = pci_dev_id(pci_physfn(to_pci_dev(dev)));
+	if (ecap_dit(iommu->ecap))
+		qw0 = QI_DEV_IOTLB_PFSID(pfsid);
 	if (pasids) {
 		qw0 |= QI_DEIOTLB_TYPE | QI_DEV_EIOTLB_SID(rid);
 		qw1 = everything | QI_DEV_EIOTLB_SIZE | VTD_QI_ALL_PASIDS;
@@ -184,9 +189,7 @@ void vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 		qw0 |= QI_DIOTLB_TYPE | QI_DEV_IOTLB_SID(rid);
 		qw1 = everything | QI_DEV_IOTLB_SIZE;
 	}
-	submit(iommu, qw0, qw1);
-	if (!info || info->dtlb_extra_inval)
-		submit(iommu, qw0, qw1);
+	return vtd_submit(unit, qw0, qw1);
 }
 
 /* env.h: what is switched on in a function */
@@ -250,6 +253,8 @@ unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off)
 	pdev = to_pci_dev(dev);
 	if (pci_dev_id(pdev) != rid || !pci_device_is_present(pdev))
 		return 0;
+	if (pci_is_pcie(pdev) && pdev->cfg_size <= PCI_CFG_SPACE_SIZE)
+		return VTD_DEVICE_HIDDEN;
 
 	for (i = 0; i < ARRAY_SIZE(function_switches); i++) {
 		const struct function_switch *of = &function_switches[i];
@@ -281,6 +286,18 @@ struct device *vtd_find_device(struct takeover_unit *unit, u16 rid)
 void vtd_put_device(struct device *dev)
 {
 	pci_dev_put(to_pci_dev(dev));
+}
+
+/* A virtual function has no vendor id of its own there, but a class (SR-IOV 3.4.1). */
+bool vtd_function_answers(struct takeover_unit *unit, u16 rid)
+{
+	u32 class;
+
+	/* Who cannot be asked may be there: pci=nommconf, another segment. */
+	return raw_pci_read(to_iommu(unit)->segment, VTD_RID_BUS(rid),
+			    rid & 0xff, PCI_CLASS_REVISION, sizeof(class),
+			    &class) ||
+	       !PCI_POSSIBLE_ERROR(class);
 }
 
 /* Without a queue the driver invalidates by registers, which cannot answer. */
@@ -390,130 +407,19 @@ void vtd_free_table(void *table)
 }
 #endif
 
-/*
- * Old memory is not in this kernel's map of memory, and mapping a page takes
- * longer than reading it: so large windows are mapped, which share a large page
- * of the processor's each, and stay until the takeover has read what it wants.
- * There is one place for each window; another one with the same takes it.
- *
- * Only the driver's initialisation and resume get here, one after the other.
- */
-struct window {
-	struct takeover_span	span;
-	void			*at;	/* NULL: nothing is mapped */
-};
-
-#define WINDOWS		512
-
-static struct window windows[WINDOWS];
-static unsigned int nr_windows;
-
-static struct window *window_of(phys_addr_t addr)
-{
-	return &windows[addr / TAKEOVER_WINDOW_SIZE % WINDOWS];
-}
-
-/* Where old memory is mapped already; NULL: it is not. */
-static const void *in_window(phys_addr_t addr, size_t size)
-{
-	const struct window *window = window_of(addr);
-
-	if (!window->at || addr < window->span.first ||
-	    addr > window->span.last || window->span.last - addr < size - 1)
-		return NULL;
-	return window->at + (addr - window->span.first);
-}
-
-static void close_window(struct window *window)
-{
-	if (window->at)
-		memunmap(window->at);
-	window->at = NULL;
-}
-
-static void close_windows(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < WINDOWS; i++)
-		close_window(&windows[i]);
-	if (nr_windows)
-		pr_debug("%u windows on old memory\n", nr_windows);
-	nr_windows = 0;
-}
-
-/* Return: as above; NULL if it has to be mapped alone. */
-static const void *open_window(phys_addr_t addr, size_t size)
-{
-	struct window *window = window_of(addr);
-	struct takeover_span span;
-
-	if (!takeover_oldmem_window(addr, size, &span))
-		return NULL;
-	close_window(window);
-	window->at = memremap(span.first, span.last - span.first + 1,
-			      MEMREMAP_WB);
-	window->span = span;
-	nr_windows++;
-	return in_window(addr, size);
-}
-
-/* Return: 0, or -EIO if there is poison. */
-static int copy_oldmem(void *dst, const void *src, size_t size)
-{
-	return copy_mc_to_kernel(dst, src, size) ? -EIO : 0;
-}
-
-/* Detection runs before there is a vmalloc space for memremap(). */
-static int __ref read_early(void *dst, phys_addr_t src, size_t size)
-{
-	void *page = early_memremap(src, size);
-	int ret;
-
-	if (!page)
-		return -ENOMEM;
-	ret = copy_oldmem(dst, page, size);
-	early_memunmap(page, size);
-	return ret;
-}
-
-static int read_alone(void *dst, phys_addr_t src, size_t size)
-{
-	void *page = memremap(src, size, MEMREMAP_WB);
-	int ret;
-
-	if (!page)
-		return -ENOMEM;
-	ret = copy_oldmem(dst, page, size);
-	memunmap(page);
-	return ret;
-}
-
-int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
-{
-	const void *from;
-
-	if (!slab_is_available())
-		return read_early(dst, src, size);
-	from = in_window(src, size);
-	if (!from)
-		from = open_window(src, size);
-	if (!from)
-		return read_alone(dst, src, size);
-	return copy_oldmem(dst, from, size);
-}
-
-const void *vtd_oldmem_ahead(phys_addr_t table)
-{
-	return in_window(table, VTD_TABLE_SIZE);
-}
-
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size)
 {
 	if ((addr + size - 1) >> boot_cpu_data.x86_phys_bits)
 		return false;
 	return region_intersects(addr, size, 0, IORES_DESC_NONE) ==
 	       REGION_DISJOINT;
+}
+
+/* By then the windows of PCI host bridges are among the resources. */
+bool vtd_is_populated(u64 start, u64 size)
+{
+	return region_intersects(start, size, IORESOURCE_MEM,
+				 IORES_DESC_NONE) != REGION_DISJOINT;
 }
 
 /* env.h: requester ids */
@@ -696,6 +602,7 @@ void __init intel_takeover_detect(void __iomem *regs)
 		if (ret)
 			pr_warn("no map of the old RAM in the ELF core header at %#llx (%d)\n",
 				elfcorehdr_addr, ret);
+		takeover_pool.left = takeover_forbidden_pages() / GUARD_PART;
 	}
 	if (policy.found && !takeover_policy.found) {
 		pr_info("mode %s: the crashed kernel left translation on\n",
@@ -716,27 +623,23 @@ void __init intel_takeover_detect(void __iomem *regs)
 
 static bool alloc_bitmaps(struct takeover_unit *unit)
 {
-	unit->adopted = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	unit->confined = bitmap_zalloc(TAKEOVER_RIDS, GFP_KERNEL);
-	unit->dids = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
-	unit->live = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
-	unit->shared = bitmap_zalloc(TAKEOVER_DIDS, GFP_KERNEL);
-	return unit->adopted && unit->confined && unit->dids && unit->live &&
-	       unit->shared;
+	unit->adopted = bitmap_zalloc(TAKEOVER_RIDS, TAKEOVER_GFP);
+	unit->confined = bitmap_zalloc(TAKEOVER_RIDS, TAKEOVER_GFP);
+	unit->silent = bitmap_zalloc(TAKEOVER_RIDS, TAKEOVER_GFP);
+	unit->dids = bitmap_zalloc(TAKEOVER_DIDS, TAKEOVER_GFP);
+	return unit->adopted && unit->confined && unit->silent && unit->dids;
 }
 
 static void free_unit(struct glue_unit *unit)
 {
 	unsigned int i;
 
-	takeover_write_fewer(&unit->core, 0);
 	for (i = 0; i < TAKEOVER_COPY_PAGES && unit->core.copies[i]; i++)
 		vtd_free_table(unit->core.copies[i]);
 	for (i = 0; i < TAKEOVER_TAG_PAGES && unit->core.tags[i]; i++)
 		vtd_free_table(unit->core.tags[i]);
-	bitmap_free(unit->core.shared);
-	bitmap_free(unit->core.live);
 	bitmap_free(unit->core.dids);
+	bitmap_free(unit->core.silent);
 	bitmap_free(unit->core.confined);
 	bitmap_free(unit->core.adopted);
 	kfree(unit);
@@ -762,6 +665,30 @@ static void quiet_unit(struct work_struct *work)
 	dmar_fault(-1, unit->iommu);
 }
 
+static_assert(VTD_VECTORS == NR_VECTORS);
+
+/*
+ * The vectors to which the IDT, complete since init_IRQ(), gives a handler of
+ * their own, which takes the interrupt for what only this kernel itself or its
+ * processors send: REBOOT_VECTOR stops one for good. Some handlers find
+ * nothing to do and leave it at that. Devices of a healthy crashed kernel have
+ * these vectors: posted interrupts of its virtual machines or of its own, and
+ * the first interrupt of each processor where Linux has no cleanup vector.
+ */
+static void find_fatal_vectors(unsigned long *fatal)
+{
+	bitmap_copy(fatal, system_vectors, NR_VECTORS);
+	__clear_bit(POSTED_INTR_VECTOR, fatal);
+	__clear_bit(POSTED_INTR_WAKEUP_VECTOR, fatal);
+	__clear_bit(POSTED_INTR_NESTED_VECTOR, fatal);
+#if TAKEOVER_KERNEL >= 61000
+	__clear_bit(POSTED_MSI_NOTIFICATION_VECTOR, fatal);
+#endif
+#if TAKEOVER_KERNEL < 60600
+	__clear_bit(IRQ_MOVE_CLEANUP_VECTOR, fatal);
+#endif
+}
+
 /**
  * intel_takeover_probe_unit - begin the takeover of a unit
  * @iommu: unit with its registers mapped
@@ -777,9 +704,9 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 		return 0;
 
 #if TAKEOVER_KERNEL >= 70000
-	unit = kzalloc_obj(*unit);
+	unit = kzalloc_obj(*unit, TAKEOVER_GFP);
 #else
-	unit = kzalloc(sizeof(*unit), GFP_KERNEL);
+	unit = kzalloc(sizeof(*unit), TAKEOVER_GFP);
 #endif
 	if (!unit)
 		return -ENOMEM;
@@ -793,11 +720,12 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 	unit->core.name = iommu->name;
 	unit->core.cap = iommu->cap;
 	unit->core.ecap = iommu->ecap;
-	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
+	find_fatal_vectors(unit->core.fatal_vectors);
 	unit->core.unguarded = takeover_options.noguard;
 	unit->core.quarantine = takeover_options.quarantine;
 	unit->core.address_bits = boot_cpu_data.x86_phys_bits;
-	unit->core.guard_budget = takeover_forbidden_pages() / GUARD_PART;
+	unit->core.strict = takeover_options.strict;
+	unit->core.pool = &takeover_pool;
 	takeover_snapshot(&unit->core);
 	iommu->takeover = &unit->core;
 	return 0;
@@ -859,7 +787,7 @@ void intel_takeover_adopt(struct intel_iommu *iommu)
 	iommu->takeover->scalable = sm_supported(iommu);
 	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry,
 		       takeover_options.mode);
-	close_windows();
+	takeover_close_windows();
 }
 
 /**
@@ -894,7 +822,7 @@ bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa)
 		return false;
 
 	takeover_switch_pages(iommu->takeover, pqa);
-	close_windows();
+	takeover_close_windows();
 	return true;
 }
 
@@ -915,6 +843,44 @@ bool intel_takeover_keeps_on(void)
 	default:
 		return takeover_policy.found;
 	}
+}
+
+/**
+ * intel_takeover_lets_go - may translation go off after all?
+ *
+ * The last resort of a driver that cannot run, for want of memory or because
+ * of what firmware says. Device drivers then work as if there were no IOMMU,
+ * and none of their DMA arrives as long as units translate. To let everything
+ * through with translation on would expose no less memory, and takes tables and
+ * commands in units of which the driver could not make use. The dump comes
+ * first, as on a kernel that has nothing of this.
+ *
+ * Return: true if the caller has to switch it off.
+ */
+bool __init intel_takeover_lets_go(void)
+{
+	if (!takeover_policy.found)
+		return false;
+	pr_err("the IOMMU driver cannot run: translation is switched off, DMA in flight may reach any memory\n");
+	takeover_policy.found = false;
+	return true;
+}
+
+/**
+ * intel_takeover_does_without - go on although a unit gets no interrupt?
+ * @iommu: unit
+ * @error: why there is none for its faults, or its page requests
+ *
+ * That ends the driver, but nobody needs either to save a dump, and without
+ * the driver no DMA of this kernel's arrives.
+ */
+bool intel_takeover_does_without(struct intel_iommu *iommu, int error)
+{
+	if (!intel_takeover_keeps_on())
+		return false;
+	pr_warn("%s: goes on without this interrupt (%d)\n", iommu->name,
+		error);
+	return true;
 }
 
 /* takeover.h: interrupts, and waiting for the hardware */
@@ -938,7 +904,7 @@ int __ref intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim)
 		return -ENODEV;
 	ret = takeover_adopt_irtes(iommu->takeover,
 				   (u64 *)iommu->ir_table->base, eim);
-	close_windows();
+	takeover_close_windows();
 	return ret;
 }
 #endif
@@ -983,13 +949,66 @@ bool intel_takeover_stop_queue(struct intel_iommu *iommu)
  */
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
 {
-	if (!takeover_policy.found && !takeover_policy.remaps)
+	if (!takeover_policy.found && !takeover_policy.remaps &&
+	    !is_kdump_kernel())
 		return false;
 	if (get_cycles() - since < DMAR_OPERATION_TIMEOUT / 10)
 		return false;
 	pr_err("%s: no answer from the hardware, going on without\n",
 	       iommu->name);
 	return true;
+}
+
+/**
+ * intel_takeover_lost_queue - is the invalidation queue of a unit not to be used?
+ * @iommu: unit
+ */
+bool intel_takeover_lost_queue(struct intel_iommu *iommu)
+{
+	return iommu->takeover && READ_ONCE(iommu->takeover->queue_lost);
+}
+
+/**
+ * intel_takeover_await - wait on for a command in the invalidation queue?
+ * @iommu: unit, its queue locked
+ * @rc: what the driver has found out about the command; 0: nothing
+ * @since: when it was given, in cycles
+ *
+ * Return: @rc, or -EIO if the queue is not used any more.
+ */
+int intel_takeover_await(struct intel_iommu *iommu, int rc, u64 since)
+{
+	u64 ms;
+
+	if (!iommu->takeover || (rc && rc != -EAGAIN && rc != -ETIMEDOUT))
+		return rc;
+	ms = tsc_khz ? div_u64(get_cycles() - since, tsc_khz) : 0;
+	if (!takeover_gives_up_queue(iommu->takeover, ms))
+		return rc;
+	iommu->gcmd &= ~DMA_GCMD_QIE;
+	return -EIO;
+}
+
+/**
+ * intel_takeover_do_without - do commands for a queue that is not used any more
+ * @iommu: unit
+ * @desc: the commands
+ * @count: their number
+ *
+ * Return: 0, or a negative errno if some of them cannot be done.
+ */
+int intel_takeover_do_without(struct intel_iommu *iommu,
+			      const struct qi_desc *desc, unsigned int count)
+{
+	unsigned int i;
+	int error, ret = 0;
+
+	for (i = 0; i < count; i++) {
+		error = takeover_do_without_queue(iommu->takeover, desc[i].qw0);
+		if (error)
+			ret = error;
+	}
+	return ret;
 }
 
 /**
@@ -1052,21 +1071,6 @@ int intel_takeover_judge_abort(struct intel_iommu *iommu, int rc,
 /* takeover.h: devices */
 
 /**
- * intel_takeover_own_context - prepare a context table for being written
- * @iommu: unit, its lock held
- * @bus: bus number of the requester
- * @devfn: its device and function number
- *
- * Return: false if nothing may be written there: no memory, or a unit that
- * did not take our root table.
- */
-bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn)
-{
-	return !iommu->takeover ||
-	       !takeover_own_table(iommu->takeover, PCI_DEVID(bus, devfn));
-}
-
-/**
  * intel_takeover_spare_did - see to it that a new domain finds a free id
  * @iommu: unit; what excludes other users of its domain ids is held
  *
@@ -1079,7 +1083,9 @@ void intel_takeover_spare_did(struct intel_iommu *iommu)
 #if TAKEOVER_KERNEL >= 61600
 	spin_lock(&iommu->lock);
 #endif
+	spin_lock(&takeover_spare_lock);
 	takeover_spare_did(iommu->takeover);
+	spin_unlock(&takeover_spare_lock);
 #if TAKEOVER_KERNEL >= 61600
 	spin_unlock(&iommu->lock);
 #endif
@@ -1125,6 +1131,23 @@ bool intel_takeover_holds_device(struct device *dev)
 	       takeover_holds_device(info->iommu->takeover, dev);
 }
 
+/**
+ * intel_takeover_defers_attach - is a device attached when its driver maps?
+ * @dev: device without a domain
+ *
+ * Before 6.3 the IOMMU core asks before each mapping. What failed between the
+ * device's release and the end of its attach is then tried again.
+ *
+ * Return: true if it was held when it was first asked for.
+ */
+bool intel_takeover_defers_attach(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	info->takeover_waits |= intel_takeover_holds_device(dev);
+	return info->takeover_waits;
+}
+
 #if TAKEOVER_KERNEL >= 70000
 /*
  * The two are of one IOMMU group: its lock, which iommu_deferred_attach()
@@ -1132,9 +1155,14 @@ bool intel_takeover_holds_device(struct device *dev)
  */
 static int attach_real_dma_dev(struct device *real)
 {
-	struct iommu_domain *domain = iommu_get_dma_domain(real);
-	int ret = domain->ops->attach_dev(domain, real, NULL);
+	struct iommu_domain *domain;
+	int ret;
 
+	if (!real->iommu || !real->iommu->attach_deferred)
+		return 0;
+
+	domain = iommu_get_dma_domain(real);
+	ret = domain->ops->attach_dev(domain, real, NULL);
 	if (!ret)
 		real->iommu->attach_deferred = 0;
 	return ret;
@@ -1143,29 +1171,6 @@ static int attach_real_dma_dev(struct device *real)
 static int attach_real_dma_dev(struct device *real)
 {
 	return iommu_deferred_attach(real, iommu_get_dma_domain(real));
-}
-#endif
-
-/*
- * A device behind VMD appears on the bus as the VMD endpoint, whose driver
- * never maps. Its entry is released, and filled, on behalf of the device.
- */
-static void release_real_dma_dev(struct device *real)
-{
-	int ret = attach_real_dma_dev(real);
-
-	if (ret)
-		dev_err(real, "not attached for the devices behind it (%d)\n",
-			ret);
-}
-
-#if TAKEOVER_KERNEL >= 60900
-static void install_pasid_table(struct device *dev)
-{
-	int ret = intel_pasid_setup_sm_context(dev);
-
-	if (ret)
-		dev_err(dev, "no PASID table installed (%d)\n", ret);
 }
 #endif
 
@@ -1230,6 +1235,42 @@ static void catch_up(struct device *dev)
 }
 #endif
 
+/*
+ * The device's own, empty PASID table. It may be there already, or have found
+ * no memory when the device was released.
+ */
+#if TAKEOVER_KERNEL >= 60900
+static int install_pasid_table(struct intel_iommu *iommu, struct device *dev)
+{
+	return sm_supported(iommu) ? intel_pasid_setup_sm_context(dev) : 0;
+}
+#else
+/* The attach itself does it. */
+static int install_pasid_table(struct intel_iommu *iommu, struct device *dev)
+{
+	return 0;
+}
+#endif
+
+static int release(struct intel_iommu *iommu, struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	int released;
+
+	spin_lock(&iommu->lock);
+	released = takeover_release_device(iommu->takeover, dev);
+	spin_unlock(&iommu->lock);
+
+	if (takeover_is_silent(iommu->takeover,
+			       PCI_DEVID(info->bus, info->devfn)))
+		info->ats_supported = 0;
+	if (released < 0)
+		return released;
+	if (released)
+		dev_info(dev, "released, %d requester ids\n", released);
+	return install_pasid_table(iommu, dev);
+}
+
 /**
  * intel_takeover_release - end a device's old mappings before it is attached
  * @dev: device
@@ -1237,36 +1278,31 @@ static void catch_up(struct device *dev)
  * Every attach, to whatever kind of domain, comes through here first. In
  * scalable mode the device then gets its own, empty, PASID table. The attach
  * finds its function as the probe of an ordinary boot would have left it.
+ *
+ * A device behind VMD appears on the bus as the VMD endpoint, whose driver
+ * never maps. Its entry is released, and filled, on behalf of the device.
+ *
+ * Return: 0, or an errno with which the attach has to fail: -EIO if the unit
+ * did not take our root table, -ENOMEM. The next mapping then tries again.
  */
-void intel_takeover_release(struct device *dev)
+int intel_takeover_release(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
-	unsigned int released;
+	struct device *real = dev;
+	int ret;
 
 	if (!iommu->takeover)
-		return;
+		return 0;
 
-	if (dev_is_pci(dev)) {
-		struct device *real = &pci_real_dma_dev(to_pci_dev(dev))->dev;
-
-		if (real != dev && intel_takeover_holds_device(dev)) {
-			release_real_dma_dev(real);
-			catch_up(dev);
-			return;
-		}
-	}
-
-	spin_lock(&iommu->lock);
-	released = takeover_release_device(iommu->takeover, dev);
-	spin_unlock(&iommu->lock);
-	if (released)
-		dev_info(dev, "released, %u requester ids\n", released);
-#if TAKEOVER_KERNEL >= 60900
-	if (released && sm_supported(iommu))
-		install_pasid_table(dev);
-#endif
-	catch_up(dev);
+	if (dev_is_pci(dev))
+		real = &pci_real_dma_dev(to_pci_dev(dev))->dev;
+	ret = real == dev ? release(iommu, dev) : attach_real_dma_dev(real);
+	if (ret)
+		dev_err_ratelimited(dev, "not attached (%d)\n", ret);
+	else
+		catch_up(dev);
+	return ret;
 }
 
 /*
@@ -1372,6 +1408,21 @@ static void quiet_sharing_devices(struct device *dev)
 	iommu_group_put(group);
 }
 
+/* A device behind VMD has no requester id of its own. */
+static void lose_device(struct pci_dev *pdev, struct device_domain_info *info)
+{
+	struct intel_iommu *iommu = info->iommu;
+	bool lost;
+
+	if (!iommu->takeover || pci_real_dma_dev(pdev) != pdev)
+		return;
+	spin_lock(&iommu->lock);
+	lost = takeover_lose_rid(iommu->takeover, pci_dev_id(pdev));
+	spin_unlock(&iommu->lock);
+	if (lost)
+		pci_info(pdev, "gone, and its old mappings with it\n");
+}
+
 /* Comes with the lock of the device held. */
 static int takeover_bus_event(struct notifier_block *nb, unsigned long event,
 			      void *data)
@@ -1379,10 +1430,12 @@ static int takeover_bus_event(struct notifier_block *nb, unsigned long event,
 	struct device *dev = data;
 	struct device_domain_info *info;
 
+	info = dev_iommu_priv_get(dev);
+	if (info && event == BUS_NOTIFY_DEL_DEVICE)
+		lose_device(to_pci_dev(dev), info);
 	if (event != BUS_NOTIFY_BIND_DRIVER)
 		return NOTIFY_DONE;
 
-	info = dev_iommu_priv_get(dev);
 	if (!info || !intel_takeover_holds_device(dev) ||
 	    leads_to_others(to_pci_dev(dev)))
 		return NOTIFY_DONE;
@@ -1450,6 +1503,13 @@ late_initcall_sync(quiet_blocked_endpoints);
 #define TEST_IRT_ORDER \
 	get_order(INTR_REMAP_TABLE_ENTRIES * sizeof(struct irte))
 
+/* Tests take nothing from what units share, and have it without a takeover. */
+static struct takeover_pool test_pool = {
+	.left = 64,
+	.live = takeover_live,
+	.shared = takeover_shared,
+};
+
 #if TAKEOVER_KERNEL >= 61600
 static bool init_test_ids(struct intel_iommu *iommu)
 {
@@ -1515,8 +1575,9 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	unit->core.name = "test";
 	/* Its old RAM is this kernel's memory. */
 	unit->core.unguarded = true;
+	unit->core.pool = &test_pool;
 	unit->core.cap = iommu->cap;
-	unit->core.system_vector = FIRST_SYSTEM_VECTOR;
+	find_fatal_vectors(unit->core.fatal_vectors);
 	unit->core.root = vtd_alloc_table(&unit->core, GFP_KERNEL);
 	if (alloc_bitmaps(&unit->core) && ids && table->bitmap &&
 	    table->base && unit->core.root)
@@ -1528,6 +1589,100 @@ out:
 	kfree(unit);
 	kfree(iommu);
 	return NULL;
+}
+
+#if TAKEOVER_KERNEL >= 70000
+static int attach_identity(struct device *dev)
+{
+	struct iommu_domain *domain = intel_iommu_ops.identity_domain;
+
+	return domain->ops->attach_dev(domain, dev, NULL);
+}
+#elif TAKEOVER_KERNEL >= 61200
+static int attach_identity(struct device *dev)
+{
+	struct iommu_domain *domain = intel_iommu_ops.identity_domain;
+
+	return domain->ops->attach_dev(domain, dev);
+}
+#else
+/* An attach looks for the device's unit in the firmware's tables. */
+static int attach_identity(struct device *dev)
+{
+	return intel_takeover_release(dev) ?: -EOPNOTSUPP;
+}
+#endif
+
+/**
+ * takeover_test_attach - attach a device to the driver's identity domain
+ * @dev: device of takeover_test_device()
+ *
+ * The driver does it, on the tables of a unit without registers.
+ *
+ * Return: what the driver returns, -EOPNOTSUPP where it cannot do this.
+ */
+int takeover_test_attach(struct device *dev)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	int sm = intel_iommu_sm;
+	int ret;
+
+	intel_iommu_sm = info->iommu->takeover->scalable;
+	ret = attach_identity(dev);
+	intel_iommu_sm = sm;
+	return ret;
+}
+
+/**
+ * takeover_test_defers - does the driver want to attach a device later?
+ * @dev: device of takeover_test_device()
+ */
+bool takeover_test_defers(struct device *dev)
+{
+	return intel_iommu_ops.is_attach_deferred(dev);
+}
+
+struct test_device {
+	struct device			dev;
+	struct dev_iommu		of_core;
+	struct device_domain_info	info;
+	struct pasid_table		pasids;
+};
+
+/**
+ * takeover_test_device - a device for the KUnit suites, as if probed
+ * @test: test
+ * @unit: unit of takeover_test_unit(), which translates for the device
+ * @rid: its requester id
+ *
+ * Return: the device, NULL if there is no memory for it.
+ */
+struct device *takeover_test_device(struct kunit *test,
+				    struct takeover_unit *unit, u16 rid)
+{
+	struct test_device *of = kunit_kzalloc(test, sizeof(*of), GFP_KERNEL);
+	struct intel_iommu *iommu = to_iommu(unit);
+
+	if (!of)
+		return NULL;
+	of->pasids.table = vtd_alloc_table(unit, GFP_KERNEL);
+	if (!of->pasids.table)
+		return NULL;
+	of->pasids.max_pasid = 1;
+	of->info.dev = &of->dev;
+	of->info.iommu = iommu;
+	of->info.bus = VTD_RID_BUS(rid);
+	of->info.devfn = rid & 0xff;
+	of->info.pasid_table = &of->pasids;
+	of->of_core.priv = &of->info;
+	of->dev.init_name = "test";
+	of->dev.iommu = &of->of_core;
+
+	iommu->takeover = unit;
+	iommu->root_entry = (struct root_entry *)unit->root;
+	iommu->ecap = unit->scalable ? VTD_ECAP_SMTS : 0;
+	spin_lock_init(&iommu->lock);
+	return &of->dev;
 }
 
 /**

@@ -9,10 +9,16 @@
  * repaired; everything beside it stays where it is and is shared. A tree
  * without such a word is used as it stands.
  *
- * Each table is visited once for each level and format that it is used as, no
- * matter how often (memo.c). Memory has a budget. A device whose tables take
- * more, or cannot be read as a whole, is blocked: what is not known to be
- * harmless is not let through.
+ * A table is visited once for each level and format that it is used as, as long
+ * as it is remembered (memo.c), and visits have a bound. Memory has a budget, one
+ * for all units. A device whose tables lead into forbidden memory and would take
+ * more to repair, or are no tables, is blocked. One about which nothing is known
+ * but that there is no memory to walk its tables goes on unguarded, as on stock.
+ *
+ * What passes through has no tables and gets some, which cover what there is: the
+ * crashed kernel's RAM, registers, and all between. All units that read them alike
+ * share them. Where they would take too much, for lack of large pages, or would not
+ * cover what there is, the device goes on passing through, as on stock.
  *
  * Not walked are first-stage tables below a second stage: their addresses are
  * a guest's, and the second stage has the last word.
@@ -29,6 +35,9 @@
 #include <linux/minmax.h>
 #include <linux/prefetch.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
 
 #include "env.h"
 #include "guard.h"
@@ -45,30 +54,56 @@ enum format {
 	FIRST_STAGE_USER = 3,
 };
 
-/* What became of a table; from FIRST_COPY on it is the number of a copy. */
+/*
+ * What became of a table; from FIRST_COPY on it is the number of a copy. Of one
+ * all of whose pages are forbidden there is no copy.
+ */
 enum outcome {
 	AS_IT_IS	= 0,
 	CUT		= 1,
-	FIRST_COPY	= 2,
+	ALL_SCRATCH	= 2,
+	FIRST_COPY	= 3,
 };
 
 /* Words that come from memory at a time. */
 #define LINE_WORDS	8
 
 /* Pages of addresses of copies. */
-#define COPY_PAGES	64
+#define COPY_PAGES	4
 
 /*
- * Devices that take more than there is give it back, and what was learnt of
- * tables with it. If there are more of them the rest goes without.
+ * Visits of tables, of all devices of a unit: as many as the crashed kernel had
+ * pages of RAM. Its tables take a five-hundredth of it, if it mapped all of it in
+ * pages of 4 KiB. Tables that hold each other take no more time than that. A
+ * device may take half of what is left, so that others are not blocked for one
+ * that is damaged; who would have had less than the least share is not to blame.
  */
-#define RETRIES_MAX	8
+#define VISITS_MIN	SZ_64K
+#define VISITS_MAX	SZ_16M
+#define SHARE_MIN	SZ_4K
+
+/*
+ * Tables of addresses that mean themselves: with pages of 1 GiB they cover a
+ * quarter of a petabyte. Without large pages it is a gigabyte, and no machine has
+ * so little.
+ */
+#define IDENTITY_PAGES_MAX	512
+
+/*
+ * Up to here such a table covers all addresses, if the unit has pages of 1 GiB: a
+ * page for each half terabyte. Beyond it covers what there is.
+ */
+#define IDENTITY_WHOLE		BIT_ULL(46)
 
 /**
  * struct takeover_guard - the guard of a unit, while it walks
  * @unit:	unit
  * @budget:	what is left of the budget
  * @memo:	tables that were visited
+ * @visits:	of tables that are left
+ * @share:	of these, how many the device may make
+ * @visited:	how many it made
+ * @suspect:	the tables of the device lead into forbidden memory, or nowhere
  * @tables:	where the last table lay, and others may
  * @free:	where the last page lay: all around it is harmless
  * @blocks:	which blocks of addresses are not harmless as a whole
@@ -78,17 +113,19 @@ enum outcome {
  * @directory:	a page of a PASID directory
  * @copies:	addresses of copies
  * @nr_copies:	their number
- * @retries:	how often a walk was taken back
+ * @last_table:	the last copy of a PASID table
+ * @last_directory: the same of a directory
  * @alone:	the device has no PASIDs, and nothing to lose but all
- * @identity:	what pass-through entries have in their place
- * @identity_levels: levels of that
- * @identity_copies: copies that there were before it
- * @identity_did: its domain id, 0: it has none yet
+ * @identity_did: domain id of what passed through, 0: it has none yet
  */
 struct takeover_guard {
 	struct takeover_unit	*unit;
 	struct takeover_budget	budget;
 	struct takeover_memo	memo;
+	unsigned int		visits;
+	unsigned int		share;
+	unsigned int		visited;
+	bool			suspect;
 	struct takeover_span	tables;
 	struct takeover_span	free;
 	u8			*blocks;
@@ -98,11 +135,9 @@ struct takeover_guard {
 	u64			*directory;
 	u64			*copies[COPY_PAGES];
 	unsigned int		nr_copies;
-	unsigned int		retries;
+	u64			*last_table;
+	u64			*last_directory;
 	bool			alone;
-	u64			*identity;
-	unsigned int		identity_levels;
-	unsigned int		identity_copies;
 	u16			identity_did;
 };
 
@@ -151,7 +186,7 @@ u64 *takeover_budget_page(struct takeover_budget *budget)
 
 	if (!budget->left)
 		return NULL;
-	page = vtd_alloc_table(budget->unit, GFP_KERNEL);
+	page = vtd_alloc_table(budget->unit, TAKEOVER_GFP);
 	if (!page)
 		return NULL;
 	budget->left--;
@@ -288,6 +323,7 @@ static int replace(struct takeover_guard *guard, unsigned int level, u64 *word,
 		   u64 now)
 {
 	vtd_trace(guard->unit, VTD_TRACE_CUT, level, *word, now);
+	guard->suspect = true;
 	*word = now;
 	guard->unit->nr_cut++;
 	return 1;
@@ -298,7 +334,7 @@ static int cut(struct takeover_guard *guard, unsigned int level, u64 *word)
 	return replace(guard, level, word, 0);
 }
 
-/* The same, for a page all of which is forbidden. */
+/* The same, for a page or a table all of which is forbidden. */
 static int quarantine(struct takeover_guard *guard, enum format format,
 		      unsigned int level, u64 *word)
 {
@@ -318,10 +354,13 @@ static int guard_pointer(struct takeover_guard *guard, enum format format,
 	if (!is_table(guard, addr))
 		return cut(guard, level + 1, word);
 	became = guard_table(guard, format, level, addr);
+	if (became < 0 || became == AS_IT_IS)
+		return became;
 	if (became == CUT)
 		return cut(guard, level + 1, word);
-	if (became < FIRST_COPY)
-		return became;
+	if (became == ALL_SCRATCH)
+		return quarantine(guard, format, level + 1, word);
+	guard->suspect = true;
 	*word = (*word & ~VTD_SS_ADDR) | virt_to_phys(copy_at(guard, became));
 	return 1;
 }
@@ -451,11 +490,6 @@ static int guard_words(struct takeover_guard *guard, enum format format,
 	return changed;
 }
 
-static u64 table_key(u64 addr, enum format format, unsigned int level)
-{
-	return takeover_memo_key(addr, format * 8 + level);
-}
-
 /*
  * Not 0: some of the block that an address of a page is in is forbidden. Its
  * number is in 16 bits that can be loaded alone. To load all of the word, and to
@@ -500,7 +534,7 @@ static int guard_line(struct takeover_guard *guard, enum format format,
 
 /*
  * Nearly all of the tables are of pages, and nearly all of these are good. What
- * they map lies on all sides of the crash kernel in no order: so words are not
+ * they map lies on all sides of the kdump kernel in no order: so words are not
  * told apart that are harmless. Meanwhile the next table comes from memory: no
  * processor knows by itself where it is. Return: as above.
  */
@@ -512,7 +546,8 @@ static int guard_pages(struct takeover_guard *guard, enum format format,
 	int changed = 0;
 	u64 *line;
 
-	takeover_memo_ahead(&guard->memo, table_key(guard->ahead, format, 1));
+	takeover_memo_ahead(&guard->memo,
+			    takeover_memo_key(guard->ahead, format, 1));
 	if (!ahead)
 		ahead = words;
 	for (line = words; line < words + VTD_TABLE_WORDS;
@@ -524,6 +559,33 @@ static int guard_pages(struct takeover_guard *guard, enum format format,
 	return changed;
 }
 
+/* Are all words of a table this one? */
+static bool is_all(const u64 *words, u64 word)
+{
+	unsigned int i;
+
+	for (i = 0; i < VTD_TABLE_WORDS; i++)
+		if (words[i] != word)
+			return false;
+	return true;
+}
+
+/*
+ * A table that changed. Of a table of pages often nothing is left: a crashed kernel
+ * that translates for want of pass-through maps the kdump kernel's memory as well,
+ * a quarter of a gigabyte by 128 tables. Return: enum outcome, or a negative errno.
+ */
+static int keep_changed(struct takeover_guard *guard, enum format format,
+			unsigned int level, const u64 *words)
+{
+	if (level == 1 && is_all(words, 0))
+		return CUT;
+	if (level == 1 && has_scratch(guard->unit, format, 1) &&
+	    is_all(words, scratch_word(1)))
+		return ALL_SCRATCH;
+	return keep_copy(guard, words);
+}
+
 /* Return: enum outcome, or a negative errno. */
 static int visit_table(struct takeover_guard *guard, enum format format,
 		       unsigned int level, u64 addr)
@@ -531,6 +593,13 @@ static int visit_table(struct takeover_guard *guard, enum format format,
 	u64 *buffer = guard->buffer[level - 1];
 	int ret;
 
+	if (guard->visited == guard->share) {
+		guard->suspect |= guard->share >= SHARE_MIN;
+		return -E2BIG;
+	}
+	guard->visited++;
+	/* Millions of them take seconds, and stall detectors run already. */
+	cond_resched();
 	ret = vtd_read_oldmem(buffer, addr, VTD_TABLE_SIZE);
 	if (ret == -EIO)
 		return CUT;
@@ -543,7 +612,7 @@ static int visit_table(struct takeover_guard *guard, enum format format,
 	      guard_words(guard, format, level, buffer);
 	if (ret < 0)
 		return ret;
-	return ret ? keep_copy(guard, buffer) : AS_IT_IS;
+	return ret ? keep_changed(guard, format, level, buffer) : AS_IT_IS;
 }
 
 /*
@@ -553,92 +622,183 @@ static int visit_table(struct takeover_guard *guard, enum format format,
 static int guard_table(struct takeover_guard *guard, enum format format,
 		       unsigned int level, u64 addr)
 {
-	u64 key = table_key(addr, format, level);
+	u64 key = takeover_memo_key(addr, format, level);
 	int became = takeover_memo_find(&guard->memo, key);
-	int ret;
 
 	if (became >= 0)
 		return became;
 	became = visit_table(guard, format, level, addr);
-	if (became < 0)
-		return became;
-	ret = takeover_memo_add(&guard->memo, key, became);
-	return ret ? ret : became;
+	if (became >= 0)
+		takeover_memo_add(&guard->memo, key, became);
+	return became;
+}
+
+/* The table of addresses that mean themselves, while it is made. */
+struct identity {
+	struct takeover_guard	*guard;
+	enum format		format;
+	u64			limit;	/* the last address and one */
+	unsigned int		pages;
+};
+
+static u64 *identity_page(struct identity *identity)
+{
+	if (identity->pages == IDENTITY_PAGES_MAX)
+		return NULL;
+	identity->pages++;
+	return takeover_budget_page(&identity->guard->budget);
+}
+
+/* A gap costs nothing where there are pages of 1 GiB, and it may be none. */
+static bool is_covered(const struct identity *identity, u64 base, u64 size)
+{
+	if (base >= identity->limit)
+		return false;
+	return (base < IDENTITY_WHOLE &&
+		has_pages(identity->guard->unit, identity->format, 3)) ||
+	       takeover_populated(base, size);
 }
 
 /*
  * The word of a table for memory from @base on, where addresses mean themselves;
- * up to @limit, and without what is forbidden.
+ * without what is forbidden. A table is linked before it is filled, so that it can
+ * be given back whatever happens.
  */
-static int identity_word(struct takeover_guard *guard, enum format format,
-			 unsigned int level, u64 base, u64 limit, u64 *word)
+static int identity_word(struct identity *identity, unsigned int level,
+			 u64 base, u64 *word)
 {
-	u64 size = size_of_page(level), *table, part;
+	struct takeover_guard *guard = identity->guard;
+	enum format format = identity->format;
+	u64 size = size_of_page(level), *table;
 	struct takeover_span free;
 	unsigned int i;
 	int ret;
 
-	*word = 0;
-	if (base >= limit)
+	if (!is_covered(identity, base, size))
 		return 0;
 	if (takeover_all_forbidden(base, size)) {
-		*word = has_scratch(guard->unit, format, level) ?
-			scratch_word(level) : 0;
+		if (has_scratch(guard->unit, format, level))
+			WRITE_ONCE(*word, scratch_word(level));
 		return 0;
 	}
 	if (has_pages(guard->unit, format, level) &&
 	    !takeover_forbidden(base, size, &free)) {
-		*word = base | all_rights(format) |
-			(level > 1 ? VTD_PAGE_LARGE : 0);
+		WRITE_ONCE(*word, base | all_rights(format) |
+				  (level > 1 ? VTD_PAGE_LARGE : 0));
 		return 0;
 	}
 
-	table = new_copy(guard);
+	table = identity_page(identity);
 	if (!table)
 		return -ENOMEM;
-	*word = virt_to_phys(table) | all_rights(format);
+	WRITE_ONCE(*word, virt_to_phys(table) | all_rights(format));
+	size = size_of_page(level - 1);
 	for (i = 0; i < VTD_TABLE_WORDS; i++) {
-		ret = identity_word(guard, format, level - 1,
-				    base + i * size_of_page(level - 1), limit,
-				    &part);
+		ret = identity_word(identity, level - 1, base + i * size,
+				    table + i);
 		if (ret)
 			return ret;
-		keep_word(table, i, part);
 	}
 	vtd_flush_lines(table, VTD_TABLE_SIZE);
 	return 0;
 }
 
+/* Gives back a table that hardware has not seen, by the word that leads to it. */
+static void free_identity(struct takeover_guard *guard, enum format format,
+			  unsigned int level, u64 word)
+{
+	u64 *table = phys_to_virt(word & VTD_SS_ADDR);
+	unsigned int i;
+
+	if (!word || is_page(level, word) ||
+	    (level <= VTD_LARGE_LEVELS && word == scratch_word(level)))
+		return;
+	for (i = 0; i < VTD_TABLE_WORDS; i++)
+		free_identity(guard, format, level - 1, READ_ONCE(table[i]));
+	takeover_budget_free(&guard->budget, table);
+}
+
+/* All that makes tables of one unit no good for another. */
+static u64 identity_key(const struct takeover_guard *guard, enum format format,
+			unsigned int levels, u64 limit)
+{
+	const struct takeover_unit *unit = guard->unit;
+	unsigned int level = VTD_LARGE_LEVELS, pages = 0;
+
+	for (; level; level--)
+		pages = 2 * pages + has_pages(unit, format, level);
+	return limit | levels << 8 | pages << 4 |
+	       has_scratch(unit, format, 1) << 3 | format;
+}
+
+static int make_identity(struct takeover_guard *guard, enum format format,
+			 unsigned int levels, u64 limit, u64 *top)
+{
+	struct identity identity = {
+		.guard = guard,
+		.format = format,
+		.limit = limit,
+	};
+	int ret = identity_word(&identity, levels + 1, 0, top);
+
+	if (ret) {
+		free_identity(guard, format, levels + 1, *top);
+		*top = 0;
+	}
+	return ret;
+}
+
+/* Return: the record of a table that is made, or was tried; NULL if there is no room. */
+static struct takeover_identity *find_identity(struct takeover_pool *pool,
+					       u64 key)
+{
+	unsigned int i;
+
+	for (i = 0; i < TAKEOVER_IDENTITIES; i++)
+		if (!pool->identities[i].key || pool->identities[i].key == key)
+			return &pool->identities[i];
+	return NULL;
+}
+
 /*
- * The table of all entries that let addresses through as they are. They have the
- * widest one that the unit walks, and so the same.
+ * The table of all entries that let addresses through as they are. These get no
+ * further than MGAW, and than the widest second stage of the unit (9.3, 9.6: AW);
+ * a first stage may have less room. Return: 0; -ERANGE if it would not cover all
+ * that there is; -ENOMEM if it would take more than is bearable, as it was found
+ * once for all units of the kind.
  */
 static int identity_table(struct takeover_guard *guard, enum format format,
 			  unsigned int levels, u64 *top)
 {
 	unsigned int bits = VTD_SS_PAGE_BITS + levels * VTD_SS_LEVEL_BITS;
 	unsigned int width = FIELD_GET(VTD_CAP_MGAW, guard->unit->cap) + 1;
-	int ret;
+	struct takeover_identity *identity;
+	u64 limit, key;
 
-	if (levels < VTD_LARGE_LEVELS || levels > LEVELS_MAX ||
-	    (guard->identity && levels != guard->identity_levels))
+	if (levels < VTD_LARGE_LEVELS || levels > LEVELS_MAX)
 		return -EOPNOTSUPP;
-	if (guard->identity) {
-		*top = virt_to_phys(guard->identity);
-		return 0;
-	}
 	/* 3.6: the upper half of first-stage addresses is the negative one. */
 	if (format != SECOND_STAGE)
 		bits--;
-	bits = min(min(bits, width), guard->unit->address_bits);
-	guard->identity_copies = guard->nr_copies;
-	ret = identity_word(guard, format, levels + 1, 0, 1ULL << bits, top);
-	if (ret)
-		return ret;
-	*top &= VTD_SS_ADDR;
-	guard->identity = phys_to_virt(*top);
-	guard->identity_levels = levels;
-	return 0;
+	/* A unit may say 64. */
+	width = min(width, guard->unit->address_bits);
+	limit = BIT_ULL(min(bits, width));
+	if (format != SECOND_STAGE && bits < width &&
+	    takeover_populated(limit, BIT_ULL(width) - limit))
+		return -ERANGE;
+
+	key = identity_key(guard, format, levels, limit);
+	identity = find_identity(guard->unit->pool, key);
+	if (!identity)
+		return -ENOMEM;
+	if (!identity->key) {
+		identity->key = key;
+		identity->error = make_identity(guard, format, levels, limit,
+						&identity->top);
+		identity->top &= VTD_SS_ADDR;
+	}
+	*top = identity->top;
+	return identity->error;
 }
 
 /* The id of all that pass through: they have one table. */
@@ -650,7 +810,7 @@ static int identity_did(struct takeover_guard *guard, u16 rid)
 		ret = takeover_tag(guard->unit, rid, guard->identity_did);
 		return ret ? ret : guard->identity_did;
 	}
-	ret = takeover_new_did(guard->unit, rid);
+	ret = takeover_other_did(guard->unit, rid);
 	if (ret > 0)
 		guard->identity_did = ret;
 	return ret;
@@ -676,12 +836,28 @@ static int guard_top(struct takeover_guard *guard, enum format format,
 	if (!is_table(guard, *top))
 		return -EFAULT;
 	became = guard_table(guard, format, levels, *top);
-	if (became == CUT)
-		return -EIO;
-	if (became < FIRST_COPY)
+	if (became < 0 || became == AS_IT_IS)
 		return became;
+	/* Nothing is left of it. */
+	if (became < FIRST_COPY)
+		return -EIO;
+	guard->suspect = true;
 	*top = virt_to_phys(copy_at(guard, became));
 	return 1;
+}
+
+/*
+ * The entry stays as it is, which stock would let it: nothing speaks against the
+ * device, and only @error against a guard. Return: 0; @error if the option
+ * guard=strict asks for that.
+ */
+static int go_unguarded(struct takeover_guard *guard, int error)
+{
+	if (guard->unit->strict)
+		return error;
+	guard->unit->nr_unguarded++;
+	guard->unit->unguarded_error = error;
+	return 0;
 }
 
 static int guard_legacy(struct takeover_guard *guard, u16 rid, u64 *entry)
@@ -707,38 +883,30 @@ static int guard_legacy(struct takeover_guard *guard, u16 rid, u64 *entry)
 		return -EOPNOTSUPP;
 
 	ret = identity_table(guard, SECOND_STAGE, levels, &top);
-	if (ret)
-		return ret;
-	did = identity_did(guard, rid);
+	did = ret ? ret : identity_did(guard, rid);
 	if (did < 0)
-		return did;
+		return go_unguarded(guard, did);
 	word = entry[1] & ~VTD_CTX_DID;
-	ret = takeover_write_later(guard->unit, entry + 1,
-				   word | FIELD_PREP(VTD_CTX_DID, did));
-	if (ret)
-		return ret;
+	WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_CTX_DID, did));
 	word = entry[0] & ~(VTD_CTX_SSPTPTR | VTD_CTX_TT);
 	WRITE_ONCE(entry[0], word | top);
 	return 1;
 }
 
-/* The widest second-stage table up to 48 bits that the unit walks; 0: none. */
+/* The widest second-stage table that the unit walks, 57 bits at most; 0: none. */
 static unsigned int widest_second_stage(const struct takeover_unit *unit)
 {
 	unsigned int aw;
 
 	if (!(unit->ecap & VTD_ECAP_SSTS))
 		return 0;
-	for (aw = 2; aw; aw--)
+	for (aw = 3; aw; aw--)
 		if (FIELD_GET(VTD_CAP_SAGAW, unit->cap) & BIT_ULL(aw))
 			return aw;
 	return 0;
 }
 
-/*
- * A PASID entry that lets addresses through gets tables that do. Its new id has
- * to wait, see name_identity().
- */
+/* A PASID entry that lets addresses through gets tables that do. */
 static int guard_pass_through(struct takeover_guard *guard, u16 rid, u64 *entry)
 {
 	unsigned int aw = widest_second_stage(guard->unit);
@@ -753,17 +921,17 @@ static int guard_pass_through(struct takeover_guard *guard, u16 rid, u64 *entry)
 	ret = aw ? identity_table(guard, SECOND_STAGE, vtd_paging_levels(aw),
 				  &top) :
 		   identity_table(guard, FIRST_STAGE, 4, &top);
-	if (ret)
-		return ret;
-	did = identity_did(guard, rid);
+	did = ret ? ret : identity_did(guard, rid);
 	if (did < 0)
-		return did;
+		return go_unguarded(guard, did);
 
-	words[0] &= ~(VTD_PTE_SSPTPTR | VTD_PTE_AW | VTD_PTE_PGTT);
+	words[0] &= ~(VTD_PTE_SSPTPTR | VTD_PTE_PGTT);
 	if (aw) {
+		words[0] &= ~VTD_PTE_AW;
 		words[0] |= top | FIELD_PREP(VTD_PTE_AW, aw) |
 			    FIELD_PREP(VTD_PTE_PGTT, VTD_PGTT_SECOND_STAGE);
 	} else {
+		/* The driver sets AW here, too, and QEMU goes by it. */
 		words[0] |= FIELD_PREP(VTD_PTE_PGTT, VTD_PGTT_FIRST_STAGE);
 		words[2] = top;
 		/* 9.6: or else a supervisor, whom nothing held up, would be. */
@@ -771,6 +939,7 @@ static int guard_pass_through(struct takeover_guard *guard, u16 rid, u64 *entry)
 			words[2] |= VTD_PTE_SRE;
 	}
 	entry[0] = words[0];
+	entry[1] = (words[1] & ~VTD_PTE_DID) | FIELD_PREP(VTD_PTE_DID, did);
 	entry[2] = words[2];
 	return 1;
 }
@@ -850,43 +1019,6 @@ static int guard_pasid(struct takeover_guard *guard, u16 rid, u64 *entry)
 	return silence(guard, entry, ret);
 }
 
-/* Is it an entry that let addresses through? No other leads to that table. */
-static bool is_identity(const struct takeover_guard *guard, const u64 *entry)
-{
-	u64 top = virt_to_phys(guard->identity);
-
-	switch (FIELD_GET(VTD_PTE_PGTT, entry[0])) {
-	case VTD_PGTT_FIRST_STAGE:
-		return (entry[2] & VTD_PTE_FSPTPTR) == top;
-	case VTD_PGTT_SECOND_STAGE:
-		return (entry[0] & VTD_PTE_SSPTPTR) == top;
-	default:
-		return false;
-	}
-}
-
-/* The entries of a PASID table, where hardware will read it. */
-static int name_identity(struct takeover_guard *guard, u64 *table)
-{
-	u64 *entry, word;
-	int ret;
-
-	if (!guard->identity_did)
-		return 0;
-	for (entry = table; entry < table + VTD_TABLE_WORDS;
-	     entry += VTD_PTE_WORDS) {
-		if (!(entry[0] & VTD_CTX_PRESENT) ||
-		    !is_identity(guard, entry))
-			continue;
-		word = entry[1] & ~VTD_PTE_DID;
-		word |= FIELD_PREP(VTD_PTE_DID, guard->identity_did);
-		ret = takeover_write_later(guard->unit, entry + 1, word);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 /* A PASID table or directory, of ours or of the old kernel. */
 static bool is_known(struct takeover_guard *guard, u64 addr, size_t size)
 {
@@ -910,19 +1042,28 @@ static int read_table(struct takeover_guard *guard, u64 *buffer, u64 addr,
 	return 0;
 }
 
-/* Return: where the changed table is now, 0 if there is no page for it. */
+/*
+ * Of devices that pass through all tables are alike, and so are those of devices
+ * of one domain: @last is a copy that is used again if it says the same. Return:
+ * where the changed table is now, 0 if there is no page for it.
+ */
 static u64 write_table(struct takeover_guard *guard, const u64 *buffer,
-		       u64 addr)
+		       u64 addr, u64 **last)
 {
-	u64 *table = takeover_is_copy(guard->unit, addr) ? phys_to_virt(addr) :
-							   new_copy(guard);
+	bool ours = takeover_is_copy(guard->unit, addr);
 	unsigned int i;
+	u64 *table;
 
+	if (!ours && *last && !memcmp(*last, buffer, VTD_TABLE_SIZE))
+		return virt_to_phys(*last);
+	table = ours ? phys_to_virt(addr) : new_copy(guard);
 	if (!table)
 		return 0;
 	for (i = 0; i < VTD_TABLE_WORDS; i++)
 		keep_word(table, i, buffer[i]);
 	vtd_flush_lines(table, VTD_TABLE_SIZE);
+	if (!ours)
+		*last = table;
 	return virt_to_phys(table);
 }
 
@@ -953,12 +1094,9 @@ static int guard_pasids(struct takeover_guard *guard, u16 rid, u64 *pde,
 	}
 	if (!changed)
 		return 0;
-	addr = write_table(guard, guard->pasids, addr);
+	addr = write_table(guard, guard->pasids, addr, &guard->last_table);
 	if (!addr)
 		return -ENOMEM;
-	ret = name_identity(guard, phys_to_virt(addr));
-	if (ret)
-		return ret;
 	*pde = (*pde & ~VTD_PDE_SMPTBLPTR) | addr;
 	return 1;
 }
@@ -1051,7 +1189,8 @@ static int guard_scalable(struct takeover_guard *guard, u16 rid, u64 *entry)
 		if (at && (ret || (copy && is_in_use(guard->directory))))
 			return -E2BIG;
 		if (ret) {
-			copy = write_table(guard, guard->directory, addr);
+			copy = write_table(guard, guard->directory, addr,
+					   &guard->last_directory);
 			if (!copy)
 				return -ENOMEM;
 		}
@@ -1071,7 +1210,7 @@ static void end_walk(struct takeover_guard *guard)
 {
 	unsigned int i;
 
-	takeover_memo_free(&guard->memo);
+	takeover_memo_forget(&guard->memo);
 	for (i = 0; i < COPY_PAGES && guard->copies[i]; i++)
 		takeover_budget_free(&guard->budget, guard->copies[i]);
 	for (i = 0; i < LEVELS_MAX && guard->buffer[i]; i++)
@@ -1083,12 +1222,13 @@ static void end_walk(struct takeover_guard *guard)
 	if (guard->blocks)
 		takeover_budget_free(&guard->budget, (u64 *)guard->blocks);
 	guard->unit->nr_guard_pages = guard->budget.used;
+	guard->unit->pool->left -= guard->budget.used;
 	vtd_free_table(guard);
 }
 
 static struct takeover_guard *begin_walk(struct takeover_unit *unit)
 {
-	struct takeover_guard *guard = vtd_alloc_table(unit, GFP_KERNEL);
+	struct takeover_guard *guard = vtd_alloc_table(unit, TAKEOVER_GFP);
 	unsigned int i;
 
 	static_assert(sizeof(*guard) <= VTD_TABLE_SIZE);
@@ -1098,8 +1238,11 @@ static struct takeover_guard *begin_walk(struct takeover_unit *unit)
 	fill_scratch();
 	guard->unit = unit;
 	guard->budget.unit = unit;
-	guard->budget.left = unit->guard_budget;
+	/* There may be others, and they may need it more. */
+	guard->budget.left = unit->pool->left / 2;
 	guard->memo.budget = &guard->budget;
+	guard->visits = clamp(takeover_oldmem_pages(), (u64)VISITS_MIN,
+			      (u64)VISITS_MAX);
 	guard->tables.first = 1;
 	guard->free.first = 1;
 	for (i = 0; i < LEVELS_MAX; i++) {
@@ -1112,6 +1255,7 @@ static struct takeover_guard *begin_walk(struct takeover_unit *unit)
 	guard->blocks = (u8 *)takeover_budget_page(&guard->budget);
 	if (guard->pasids && guard->directory && guard->blocks) {
 		takeover_forbidden_blocks(guard->blocks);
+		takeover_memo_begin(&guard->memo);
 		return guard;
 	}
 fail:
@@ -1120,46 +1264,57 @@ fail:
 }
 
 /* What a device took that gets nothing for it, for others to use. */
-static void take_back(struct takeover_guard *guard, unsigned int copies,
-		      unsigned int later)
+static void take_back(struct takeover_guard *guard, unsigned int copies)
 {
-	if (guard->retries++ >= RETRIES_MAX)
-		return;
-	takeover_write_fewer(guard->unit, later);
 	while (guard->nr_copies > copies)
 		takeover_budget_free(&guard->budget,
 				     copy_at(guard, --guard->nr_copies +
 						    FIRST_COPY));
-	/* It tells of copies that are gone. */
-	takeover_memo_free(&guard->memo);
-	if (guard->identity_copies >= copies)
-		guard->identity = NULL;
+	/* They tell of copies that are gone. */
+	takeover_memo_forget(&guard->memo);
+	guard->last_table = NULL;
+	guard->last_directory = NULL;
 }
 
+/*
+ * Return: 1 if the entry is another one now, 0 if not, or a negative errno. No
+ * memory or time to look at tables says nothing about them; none to repair them
+ * does.
+ */
 static int guard_entry(struct takeover_guard *guard, u16 rid, u64 *entry)
 {
-	unsigned int copies, later;
+	unsigned int copies;
 	int ret;
 
 	if (!guard)
 		return -ENOMEM;
 	copies = guard->nr_copies;
-	later = guard->unit->nr_later;
+	guard->suspect = false;
+	guard->share = guard->visits / 2;
+	guard->visited = 0;
 	ret = guard->unit->scalable ? guard_scalable(guard, rid, entry) :
 				      guard_legacy(guard, rid, entry);
-	if (ret == -ENOMEM || ret == -E2BIG)
-		take_back(guard, copies, later);
-	return ret;
+	guard->visits -= guard->visited;
+	if (ret != -ENOMEM && ret != -E2BIG)
+		return ret;
+	take_back(guard, copies);
+	return guard->suspect ? ret : go_unguarded(guard, ret);
 }
 
 static int allow_reserved(u16 rid, u64 start, u64 end, void *data)
 {
 	struct takeover_unit *unit = data;
 
-	if (takeover_allow(start, end + 1))
-		pr_warn("%s: %02x:%02x.%x: its reserved memory %#llx-%#llx is this kernel's: devices reach it\n",
-			unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
-			VTD_RID_FUNCTION(rid), start, end);
+	unsigned int i;
+
+	if (!takeover_allow(start, end + 1))
+		return 0;
+	/* Tables of before lack it. Hardware may walk them: they stay. */
+	for (i = 0; i < TAKEOVER_IDENTITIES; i++)
+		unit->pool->identities[i] = (struct takeover_identity){ };
+	pr_warn("%s: %02x:%02x.%x: its reserved memory %#llx-%#llx is this kernel's: devices reach it\n",
+		unit->name, VTD_RID_BUS(rid), VTD_RID_SLOT(rid),
+		VTD_RID_FUNCTION(rid), start, end);
 	return 0;
 }
 
@@ -1167,9 +1322,9 @@ static int allow_reserved(u16 rid, u64 start, u64 end, void *data)
  * takeover_guard - keep adopted devices out of forbidden memory
  * @unit: unit whose old tables were copied; hardware does not see the copies
  *
- * An entry that cannot be guarded is dropped. Nothing that is allocated here
- * for hardware to read is freed again. What firmware reserves is not forbidden,
- * wherever it lies.
+ * An entry that cannot be guarded is dropped if its tables speak against it, or if
+ * that is asked for. Nothing that is allocated here for hardware to read is freed
+ * again. What firmware reserves is not forbidden, wherever it lies.
  */
 void takeover_guard(struct takeover_unit *unit)
 {
@@ -1185,6 +1340,10 @@ void takeover_guard(struct takeover_unit *unit)
 		return;
 
 	guard = begin_walk(unit);
+	if (!guard && !unit->strict) {
+		unit->unguarded = true;
+		return;
+	}
 	for_each_set_bit(rid, unit->adopted, TAKEOVER_RIDS) {
 		entry = takeover_context_entry(unit, rid);
 		ret = guard_entry(guard, rid, entry);

@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
@@ -105,6 +106,23 @@ static int __init to_x2apic(u64 *low)
 }
 
 /*
+ * Which handler of this kernel a vector gets to; posted or not, a processor
+ * cannot tell. A vector that nobody here asked for is acknowledged and
+ * forgotten.
+ *
+ * Returns why the entry cannot be adopted, or NULL.
+ */
+static const char *__init judge_vector(const struct takeover_unit *unit,
+				       unsigned int vector)
+{
+	if (vector < VTD_VECTOR_FIRST)
+		return "it would raise an exception";
+	if (test_bit(vector, unit->fatal_vectors))
+		return "it would raise one of this kernel's own vectors";
+	return NULL;
+}
+
+/*
  * The hardware writes to the descriptor (9.12): it must not lie in our memory.
  * Vector and destination of the interrupt that tells about it are in the
  * descriptor, too. They cannot be re-encoded without writing to the old
@@ -124,27 +142,20 @@ static const char *__init judge_posted(const struct takeover_unit *unit,
 		return "its descriptor is not in old RAM";
 	if (vtd_read_oldmem(&control, addr + VTD_PID_CONTROL, sizeof(control)))
 		return "its descriptor cannot be read";
-	if (FIELD_GET(VTD_PID_NV, control) < VTD_VECTOR_FIRST)
-		return "its descriptor notifies by an exception";
-	return NULL;
+	return judge_vector(unit, FIELD_GET(VTD_PID_NV, control));
 }
 
 /* Returns why the entry cannot be adopted, or NULL; may change @low. */
 static const char *__init judge_remapped(const struct takeover_unit *unit,
 					 u64 *low, bool eim)
 {
-	unsigned int vector = FIELD_GET(VTD_IRTE_VECTOR, *low);
 	unsigned int delivery = FIELD_GET(VTD_IRTE_DELIVERY, *low);
 
 	if (delivery != VTD_DELIVERY_FIXED && delivery != VTD_DELIVERY_LOWEST)
 		return "its delivery mode is not a device's";
-	if (vector < VTD_VECTOR_FIRST)
-		return "its vector is an exception's";
-	if (vector >= unit->system_vector)
-		return "its vector is one of this kernel's own";
 	if (mode_differs(unit, eim) && (eim ? to_x2apic(low) : to_xapic(low)))
 		return "its destination has no name in this mode";
-	return NULL;
+	return judge_vector(unit, FIELD_GET(VTD_IRTE_VECTOR, *low));
 }
 
 /*
@@ -294,7 +305,7 @@ int __init takeover_adopt_irtes(struct takeover_unit *unit, u64 *table,
 	int ret = -ENOMEM;
 	u64 *page;
 
-	page = vtd_alloc_table(unit, GFP_KERNEL);
+	page = vtd_alloc_table(unit, TAKEOVER_GFP);
 	if (page) {
 		ret = adopt_table(unit, table, page, eim);
 		vtd_free_table(page);

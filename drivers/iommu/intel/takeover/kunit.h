@@ -37,6 +37,10 @@ static inline u64 *takeover_kunit_page(struct takeover_kunit *place,
 
 /* glue.c: a unit without hardware; @irt is where to put its interrupt table */
 struct takeover_unit *takeover_test_unit(u64 **irt);
+struct device *takeover_test_device(struct kunit *test,
+				    struct takeover_unit *unit, u16 rid);
+int takeover_test_attach(struct device *dev);
+bool takeover_test_defers(struct device *dev);
 void takeover_free_test_unit(struct takeover_unit *unit);
 
 #endif /* VTD_TAKEOVER_KUNIT_H */

@@ -2,7 +2,7 @@
 /*
  * Which addresses are the old kernel's RAM.
  *
- * The crash kernel's firmware map holds its own memory only. What the old
+ * The kdump kernel's firmware map holds its own memory only. What the old
  * kernel called RAM is written in the PT_LOAD headers of the ELF core header
  * that it prepared for the dump. That header has to be read before
  * fs_initcall(vmcore_init) replaces it, that is, when the IOMMU is detected.
@@ -222,4 +222,40 @@ bool takeover_oldmem_window(phys_addr_t addr, size_t size,
 	window->first = max(max(window->first, free.first), first);
 	window->last = min(min(window->last, free.last), last);
 	return window->last - addr >= size - 1;
+}
+
+/**
+ * takeover_oldmem_pages - how much RAM did the crashed kernel have?
+ *
+ * Return: in pages of 4 KiB, ~0 if that is not known.
+ */
+u64 takeover_oldmem_pages(void)
+{
+	u64 pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_oldmem; i++)
+		pages += (oldmem[i].end - oldmem[i].start) / VTD_TABLE_SIZE;
+	return nr_oldmem ? pages : ~0ULL;
+}
+
+/**
+ * takeover_populated - is there anything at these addresses?
+ * @start: physical address
+ * @size: in bytes
+ *
+ * Return: false if nobody can mean them: they are no RAM, neither kernel's, no
+ * firmware's memory, no registers, and not in a window of a bus. If the crashed
+ * kernel's RAM is not known, it may be anywhere.
+ */
+bool takeover_populated(u64 start, u64 size)
+{
+	unsigned int i;
+
+	if (!nr_oldmem)
+		return true;
+	for (i = 0; i < nr_oldmem; i++)
+		if (start < oldmem[i].end && start + size > oldmem[i].start)
+			return true;
+	return vtd_is_populated(start, size);
 }

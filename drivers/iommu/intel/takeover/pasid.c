@@ -31,7 +31,7 @@
 /* Domains of one device. One that has more takes them from all others. */
 #define DEVICE_TAGS_MAX		1024
 
-/* Pages of a unit's copies: they are the crash kernel's memory. */
+/* Pages of a unit's copies: they are the kdump kernel's memory. */
 #define COPIES_MAX	(TAKEOVER_COPY_PAGES * VTD_TABLE_WORDS)
 
 #define PDES_PER_PAGE		(VTD_TABLE_SIZE / sizeof(u64))
@@ -185,16 +185,20 @@ static u64 *alloc_copy(struct takeover_unit *unit)
 {
 	u64 *table, **page;
 
-	if (unit->nr_copies == COPIES_MAX)
+	/* Half of what is left at most, as a guard takes. */
+	if (unit->nr_copies == COPIES_MAX ||
+	    unit->nr_copies >= unit->pool->left)
 		return NULL;
 	page = &unit->copies[unit->nr_copies / VTD_TABLE_WORDS];
 	if (!*page)
-		*page = vtd_alloc_table(unit, GFP_KERNEL);
+		*page = vtd_alloc_table(unit, TAKEOVER_GFP);
 	if (!*page)
 		return NULL;
-	table = vtd_alloc_table(unit, GFP_KERNEL);
-	if (table)
-		*copy_at(unit, unit->nr_copies++) = virt_to_phys(table);
+	table = vtd_alloc_table(unit, TAKEOVER_GFP);
+	if (!table)
+		return NULL;
+	*copy_at(unit, unit->nr_copies++) = virt_to_phys(table);
+	unit->pool->left--;
 	return table;
 }
 
@@ -210,6 +214,7 @@ static void free_copy(struct takeover_unit *unit, u64 *table)
 			break;
 		}
 	vtd_free_table(table);
+	unit->pool->left++;
 }
 
 /**
@@ -349,7 +354,7 @@ static int copy_directory(struct takeover_unit *unit, u16 rid, const u64 *entry,
 int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry)
 {
 	DECLARE_BITMAP(copied, PDES_PER_PAGE) = { };
-	unsigned int i, later = unit->nr_later;
+	unsigned int i;
 	u64 *directory = alloc_copy(unit);
 	u64 word = entry[0];
 	int ret;
@@ -366,7 +371,6 @@ int takeover_retag_pasids(struct takeover_unit *unit, u16 rid, u64 *entry)
 		return 0;
 	}
 
-	takeover_write_fewer(unit, later);
 	for_each_set_bit(i, copied, PDES_PER_PAGE)
 		free_copy(unit,
 			  phys_to_virt(directory[i] & VTD_PDE_SMPTBLPTR));

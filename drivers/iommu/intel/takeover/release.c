@@ -6,10 +6,11 @@
  * By then the driver has reset the device, and its DMA of old has ended. The
  * adopted entry is taken out of every cache before the driver's own entry is
  * written. Runs inside the driver's first dma_map, perhaps in atomic context:
- * nothing here sleeps, allocates or reads the old kernel's memory.
+ * nothing here sleeps or reads the old kernel's memory.
  */
 #include <linux/bitops.h>
 #include <linux/compiler.h>
+#include <linux/errno.h>
 
 #include "env.h"
 #include "unit.h"
@@ -124,6 +125,27 @@ void takeover_evict_rid(struct takeover_unit *unit, u16 rid, int error)
 	clear_entry(unit, rid, entry, VTD_CTX_FPD);
 }
 
+/**
+ * takeover_lose_rid - the function that an adopted entry was for is gone
+ * @unit: unit
+ * @rid: its own requester id
+ *
+ * Whatever is plugged in there next is another one, and nobody allowed its DMA:
+ * the entry is blocked, until a driver maps. One that firmware has reserved memory
+ * for stays: to software the function may be gone, and to firmware not. Does not
+ * sleep; the caller keeps others away from the unit's context tables.
+ *
+ * Return: was there such an entry?
+ */
+bool takeover_lose_rid(struct takeover_unit *unit, u16 rid)
+{
+	if (unit->state != TAKEOVER_INSTALLED ||
+	    !test_bit(rid, unit->adopted) || takeover_is_spared(unit, rid))
+		return false;
+	takeover_evict_rid(unit, rid, -ENODEV);
+	return true;
+}
+
 /*
  * Whether the device uses a TLB of its own is for the device to say: the entry
  * may have been damaged since.
@@ -139,7 +161,7 @@ static void release_rid(struct takeover_unit *unit, struct device *dev, u16 rid)
 struct release {
 	struct takeover_unit	*unit;
 	struct device		*dev;
-	unsigned int		count;
+	int			count;
 };
 
 /*
@@ -172,14 +194,19 @@ static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
 static int release_one(u16 rid, void *data)
 {
 	struct release *release = data;
+	int ret;
 
-	if (test_bit(rid, release->unit->adopted))
+	/* An adopted entry is in a table of its bus's own. */
+	if (test_bit(rid, release->unit->adopted)) {
 		release_rid(release->unit, release->dev, rid);
-	else if (takeover_blocks_rid(release->unit, rid))
+	} else {
+		ret = takeover_own_table(release->unit, rid);
+		if (ret)
+			return ret;
+		if (!takeover_blocks_rid(release->unit, rid))
+			return forget_stray(release->unit, release->dev, rid);
 		release_blocked(release->unit, release->dev, rid);
-	else
-		return forget_stray(release->unit, release->dev, rid);
-
+	}
 	vtd_trace(release->unit, VTD_TRACE_RELEASE, rid, 0, 0);
 	release->count++;
 	return 0;
@@ -190,24 +217,33 @@ static int release_one(u16 rid, void *data)
  * @unit: unit that translates for the device
  * @dev: device whose driver maps for the first time, or that is attached
  *
- * Afterwards every requester id of the device has an entry that is not
- * present, which the caller fills. The caller keeps others away from the
- * unit's context tables. Devices that share a requester id, behind a
- * PCIe-to-PCI bridge, share the moment at which it is released.
+ * Afterwards every requester id of the device has an entry that is not present
+ * and can be written, which the caller fills. After an error some have one, and
+ * the others have what they had: the caller fills none, and may come again. The
+ * caller keeps others away from the unit's context tables. Devices that share a
+ * requester id, behind a PCIe-to-PCI bridge, share the moment at which it is
+ * released.
  *
- * Return: requester ids released, 0 if there was nothing left to release.
+ * Return: requester ids released, 0 if there was nothing left to release; or
+ * -EIO if the unit did not take our root table, or cannot be made to forget the
+ * old one's entries, so that it would not see the new entry; or -ENOMEM.
  */
-unsigned int takeover_release_device(struct takeover_unit *unit,
-				     struct device *dev)
+int takeover_release_device(struct takeover_unit *unit, struct device *dev)
 {
 	struct release release = { .unit = unit, .dev = dev };
+	int ret;
 
+	/* It would not see what is written. */
+	if (unit->state == TAKEOVER_DEAD || READ_ONCE(unit->stale))
+		return -EIO;
 	/* A unit that was not taken over has no entries of the old kernel's. */
 	if (!unit->root)
 		return 0;
 
-	vtd_visit_rids(dev, release_one, &release);
-	return release.count;
+	ret = vtd_visit_rids(dev, release_one, &release);
+	if (READ_ONCE(unit->stale))
+		return -EIO;
+	return ret ?: release.count;
 }
 
 /**

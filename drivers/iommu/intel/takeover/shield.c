@@ -17,7 +17,7 @@
 #include "unit.h"
 
 /*
- * A crash kernel has a handful of ranges. If there is no room for one more, the
+ * A kdump kernel has a handful of ranges. If there is no room for one more, the
  * two that are nearest to each other become one: too much is forbidden then.
  */
 #define SHIELD_RANGES	64

@@ -204,15 +204,6 @@ static bool pasids_are_known(struct takeover_unit *unit, const u64 *entry,
 	return !ret;
 }
 
-/* Notes the ids of an entry; scalable mode has them in the PASID entries. */
-static bool ids_are_known(struct takeover_unit *unit, const u64 *entry, u16 rid)
-{
-	if (unit->scalable)
-		return pasids_are_known(unit, entry, rid);
-	takeover_tag(unit, rid, FIELD_GET(VTD_CTX_DID, entry[1]));
-	return true;
-}
-
 /* With or without a device-TLB, pass-through or not, with PASIDs or not. */
 static unsigned int kind_of(const u64 *entry)
 {
@@ -265,8 +256,11 @@ static noinline bool judge_entry(struct takeover_unit *unit, const u64 *entry,
 	struct takeover_span span;
 	const char *flaw;
 
+	/* Hardware may use the id of a dropped entry until it has our tables. */
+	if (!unit->scalable)
+		takeover_tag(unit, rid, FIELD_GET(VTD_CTX_DID, entry[1]));
 	if (!leads_to_old_ram(unit, entry, rid, &span) ||
-	    !ids_are_known(unit, entry, rid))
+	    (unit->scalable && !pasids_are_known(unit, entry, rid)))
 		return false;
 
 	flaw = unit->scalable ? flaw_scalable(unit, entry) :
@@ -306,7 +300,7 @@ static __always_inline void adopt_entry(struct takeover_unit *unit, u64 *to,
 	} else if (from[0] & VTD_CTX_PRESENT) {
 		adopt = judge_entry(unit, from, rid);
 	} else {
-		/* Blocked before: a crash in the crash kernel finds these. */
+		/* Blocked before: a crash in the kdump kernel finds these. */
 		WRITE_ONCE(to[0], from[0] & VTD_CTX_FPD);
 		return;
 	}
@@ -320,6 +314,24 @@ static __always_inline void adopt_entry(struct takeover_unit *unit, u64 *to,
 	copy_entry(to, from, words);
 	set_bit(rid, unit->adopted);
 	unit->nr_adopted++;
+}
+
+/* Hardware may use them until it has our tables, in which these devices are blocked. */
+static noinline void note_ids(struct takeover_unit *unit, const u64 *old,
+			      u16 first, unsigned int words)
+{
+	unsigned int i;
+
+	for (i = 0; i < VTD_TABLE_WORDS / words; i++, old += words) {
+		if (!(old[0] & VTD_CTX_PRESENT))
+			continue;
+		if (!unit->scalable)
+			takeover_tag(unit, first + i,
+				     FIELD_GET(VTD_CTX_DID, old[1]));
+		else if (takeover_oldmem_plausible(old[0] & VTD_SM_CTX_PASIDDIRPTR,
+						   vtd_pasid_directory_size(old[0])))
+			takeover_reserve_pasids(unit, first + i, old);
+	}
 }
 
 /*
@@ -340,9 +352,11 @@ static __always_inline int copy_context_table(struct takeover_unit *unit,
 	if (i == VTD_TABLE_WORDS)
 		return 0;
 
-	table = vtd_alloc_table(unit, GFP_KERNEL);
-	if (!table)
+	table = vtd_alloc_table(unit, TAKEOVER_GFP);
+	if (!table) {
+		note_ids(unit, old, first, words);
 		return -ENOMEM;
+	}
 	for (i = 0; i < VTD_TABLE_WORDS / words; i++)
 		adopt_entry(unit, table + i * words, old + i * words, first + i,
 			    words);
@@ -360,8 +374,10 @@ static int adopt_table(struct takeover_unit *unit, u64 *root_word,
 
 	if (!takeover_oldmem_plausible(addr, VTD_TABLE_SIZE))
 		return -EFAULT;
-	if (vtd_read_oldmem(page, addr, VTD_TABLE_SIZE))
+	if (vtd_read_oldmem(page, addr, VTD_TABLE_SIZE)) {
+		unit->ids_unknown = true;
 		return -EIO;
+	}
 	if (unit->scalable)
 		return copy_context_table(unit, root_word, page, first,
 					  VTD_SM_CTX_WORDS);
@@ -441,8 +457,8 @@ int takeover_copy_tables(struct takeover_unit *unit)
 	if (!takeover_oldmem_plausible(addr, VTD_TABLE_SIZE))
 		return -EFAULT;
 
-	old_root = vtd_alloc_table(unit, GFP_KERNEL);
-	page = vtd_alloc_table(unit, GFP_KERNEL);
+	old_root = vtd_alloc_table(unit, TAKEOVER_GFP);
+	page = vtd_alloc_table(unit, TAKEOVER_GFP);
 	if (!old_root || !page)
 		goto out;
 

@@ -12,9 +12,10 @@
  *
  * One id belongs to the driver. Linux tags pass-through entries with it and, in
  * scalable mode, first-stage entries too (6.2.3.1), whichever kernel it is. An
- * old entry that uses it for a second-stage table gets another id, in a copy.
- * Not before hardware uses our tables and has forgotten all others: the IOTLB may
- * hold pages under any id, of entries too that the tables do not have any more.
+ * old entry that uses it for a second-stage table gets another id, in a copy. The
+ * IOTLB may hold pages under any id, of entries too that the tables do not have
+ * any more: all caches are emptied before hardware sees the copy, and nothing
+ * fills them anew under an id that no entry of the old tables has.
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
@@ -32,21 +33,6 @@
 
 #define TAGS_PER_PAGE	(VTD_TABLE_SIZE / sizeof(struct takeover_tag))
 #define TAGS_MAX	(TAKEOVER_TAG_PAGES * TAGS_PER_PAGE)
-
-/* Words of entries that wait for their ids: a page of them, and the next page. */
-#define LATER_WORDS	((VTD_TABLE_SIZE - 2 * sizeof(u64)) / \
-			 sizeof(struct later_word))
-
-struct later_word {
-	u64	*word;
-	u64	value;
-};
-
-struct later_page {
-	u64			next;
-	u64			used;
-	struct later_word	words[LATER_WORDS];
-};
 
 /* A process's table is the same for many PASIDs of a device. */
 #define LOOK_BACK	64u
@@ -79,7 +65,7 @@ static int add_tag(struct takeover_unit *unit, u16 rid, u16 did)
 	if (unit->nr_tags == TAGS_MAX)
 		return -E2BIG;
 	if (!unit->tags[page])
-		unit->tags[page] = vtd_alloc_table(unit, GFP_KERNEL);
+		unit->tags[page] = vtd_alloc_table(unit, TAKEOVER_GFP);
 	if (!unit->tags[page])
 		return -ENOMEM;
 	*tag_at(unit, unit->nr_tags++) = (struct takeover_tag){ rid, did };
@@ -109,6 +95,21 @@ int takeover_tag(struct takeover_unit *unit, u16 rid, unsigned int did)
 }
 
 /**
+ * takeover_other_did - take a domain id for an adopted entry
+ * @unit: unit
+ * @rid: requester id that the entry is for
+ *
+ * Hardware uses it before it has forgotten the old tables: so it must not be in
+ * these, and all ids in them have to be known.
+ *
+ * Return: as takeover_new_did(), -ENODATA if they are not.
+ */
+int takeover_other_did(struct takeover_unit *unit, u16 rid)
+{
+	return unit->ids_unknown ? -ENODATA : takeover_new_did(unit, rid);
+}
+
+/**
  * takeover_new_did - take a domain id for an entry of ours
  * @unit: unit
  * @rid: requester id that the entry is for
@@ -131,78 +132,6 @@ int takeover_new_did(struct takeover_unit *unit, u16 rid)
 	return did;
 }
 
-/**
- * takeover_write_later - change a word that tags what the caches hold
- * @unit: unit; hardware does not see its tables of ours yet
- * @word: word of a table of ours
- * @value: what it is to be when nothing is cached
- *
- * Return: 0, or -ENOMEM.
- */
-int takeover_write_later(struct takeover_unit *unit, u64 *word, u64 value)
-{
-	struct later_page *page = (struct later_page *)unit->later;
-
-	static_assert(sizeof(*page) <= VTD_TABLE_SIZE);
-
-	if (!page || page->used == LATER_WORDS) {
-		page = vtd_alloc_table(unit, GFP_KERNEL);
-		if (!page)
-			return -ENOMEM;
-		page->next = (u64)unit->later;
-		unit->later = (u64 *)page;
-	}
-	page->words[page->used++] = (struct later_word){ word, value };
-	unit->nr_later++;
-	return 0;
-}
-
-/**
- * takeover_write_fewer - take back the last changes that had to wait
- * @unit: unit; hardware does not see its tables of ours yet
- * @number: of changes that there were, and are to stay
- */
-void takeover_write_fewer(struct takeover_unit *unit, unsigned int number)
-{
-	struct later_page *page;
-
-	for (; unit->nr_later > number; unit->nr_later--) {
-		page = (struct later_page *)unit->later;
-		if (--page->used)
-			continue;
-		unit->later = (u64 *)page->next;
-		vtd_free_table(page);
-	}
-}
-
-/**
- * takeover_write_now - make the changes that had to wait
- * @unit: unit that uses our root table, nothing of old in its caches
- *
- * One word of an entry is one store, and the page table behind it stays: hardware
- * finds the old id or the new one, and either is right.
- */
-void takeover_write_now(struct takeover_unit *unit)
-{
-	struct later_page *page = (struct later_page *)unit->later, *next;
-	u64 i;
-
-	if (!page)
-		return;
-	for (; page; page = next) {
-		for (i = 0; i < page->used; i++) {
-			WRITE_ONCE(*page->words[i].word, page->words[i].value);
-			vtd_flush_lines(page->words[i].word, sizeof(u64));
-		}
-		next = (struct later_page *)page->next;
-		vtd_free_table(page);
-	}
-	unit->later = NULL;
-	unit->nr_later = 0;
-	vtd_flush_write_buffer(unit);
-	takeover_forget_all(unit);
-}
-
 /*
  * Another id for the second-stage table at @table. A kernel that gives out the
  * id in question gives it to one domain: mostly it is the same table again.
@@ -216,7 +145,7 @@ static int new_tag(struct takeover_unit *unit, u16 rid, u64 table)
 		return did ? did : unit->retagged_did;
 	}
 
-	did = takeover_new_did(unit, rid);
+	did = takeover_other_did(unit, rid);
 	if (did < 0)
 		return did;
 	unit->retagged_table = table;
@@ -237,8 +166,8 @@ static int retag_legacy(struct takeover_unit *unit, u16 rid, u64 *entry)
 	if (did < 0)
 		return did;
 	word &= ~VTD_CTX_DID;
-	return takeover_write_later(unit, entry + 1,
-				    word | FIELD_PREP(VTD_CTX_DID, did));
+	WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_CTX_DID, did));
+	return 0;
 }
 
 /**
@@ -254,7 +183,7 @@ int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry)
 {
 	unsigned int type = FIELD_GET(VTD_PTE_PGTT, entry[0]);
 	u64 word = entry[1];
-	int ret, did;
+	int did;
 
 	if (!(entry[0] & VTD_CTX_PRESENT) ||
 	    FIELD_GET(VTD_PTE_DID, word) != TAKEOVER_DID_OF_DRIVER ||
@@ -265,9 +194,8 @@ int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry)
 	if (did < 0)
 		return did;
 	word &= ~VTD_PTE_DID;
-	ret = takeover_write_later(unit, entry + 1,
-				   word | FIELD_PREP(VTD_PTE_DID, did));
-	return ret ? ret : 1;
+	WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_PTE_DID, did));
+	return 1;
 }
 
 static void retag(struct takeover_unit *unit)
@@ -351,12 +279,12 @@ static void find_live(struct takeover_unit *unit)
 {
 	struct use use = { };
 
-	bitmap_zero(unit->live, TAKEOVER_DIDS);
-	bitmap_zero(unit->shared, TAKEOVER_DIDS);
+	bitmap_zero(unit->pool->live, TAKEOVER_DIDS);
+	bitmap_zero(unit->pool->shared, TAKEOVER_DIDS);
 	while (next_use(unit, &use)) {
-		if (test_bit(use.did, unit->live))
-			__set_bit(use.did, unit->shared);
-		__set_bit(use.did, unit->live);
+		if (test_bit(use.did, unit->pool->live))
+			__set_bit(use.did, unit->pool->shared);
+		__set_bit(use.did, unit->pool->live);
 	}
 }
 
@@ -368,7 +296,7 @@ static bool free_dead(struct takeover_unit *unit)
 
 	find_live(unit);
 	for_each_set_bit(did, unit->dids, TAKEOVER_DIDS) {
-		if (test_bit(did, unit->live))
+		if (test_bit(did, unit->pool->live))
 			continue;
 		__clear_bit(did, unit->dids);
 		vtd_free_did(unit, did);
@@ -377,8 +305,14 @@ static bool free_dead(struct takeover_unit *unit)
 	return any;
 }
 
-/* A device that firmware uses would lose its reserved memory as well. */
-static bool is_spared(const struct takeover_unit *unit, u16 rid)
+/**
+ * takeover_is_spared - does firmware need a device's entry?
+ * @unit: unit
+ * @rid: requester id
+ *
+ * The device would lose its reserved memory (8.4, RMRR) as well.
+ */
+bool takeover_is_spared(const struct takeover_unit *unit, u16 rid)
 {
 	unsigned int i;
 
@@ -390,7 +324,7 @@ static bool is_spared(const struct takeover_unit *unit, u16 rid)
 
 static bool may_evict(const struct takeover_unit *unit, const struct use *use)
 {
-	return test_bit(use->did, unit->dids) && !is_spared(unit, use->rid);
+	return test_bit(use->did, unit->dids) && !takeover_is_spared(unit, use->rid);
 }
 
 static void evict(struct takeover_unit *unit, u16 rid)
@@ -416,7 +350,7 @@ static bool evict_greediest(struct takeover_unit *unit)
 	while (next_use(unit, &use)) {
 		n = use.rid == last ? n : 0;
 		last = use.rid;
-		if (!may_evict(unit, &use) || test_bit(use.did, unit->shared))
+		if (!may_evict(unit, &use) || test_bit(use.did, unit->pool->shared))
 			continue;
 		n++;
 		if (n > most || (n == most && use.did > victim.did)) {
@@ -453,7 +387,7 @@ static bool evict_highest(struct takeover_unit *unit)
  * @unit: unit with a root table of ours
  *
  * Does not sleep. The caller keeps others away from the unit's context tables
- * and domain ids.
+ * and domain ids, and from this function.
  *
  * Return: false if there is none, and no device that could do without its own,
  * or if there is no memory to find one.

@@ -23,17 +23,23 @@ void intel_takeover_adopt(struct intel_iommu *iommu);
 bool intel_takeover_install(struct intel_iommu *iommu);
 bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa);
 bool intel_takeover_keeps_on(void);
-bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus, u8 devfn);
+bool intel_takeover_lets_go(void);
+bool intel_takeover_does_without(struct intel_iommu *iommu, int error);
 void intel_takeover_spare_did(struct intel_iommu *iommu);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid);
 bool intel_takeover_holds_device(struct device *dev);
+bool intel_takeover_defers_attach(struct device *dev);
 bool intel_takeover_leaves_function(struct device *dev);
-void intel_takeover_release(struct device *dev);
+int intel_takeover_release(struct device *dev);
 int intel_takeover_adopt_irtes(struct intel_iommu *iommu, bool eim);
 bool intel_takeover_keeps_remapping(void);
 bool intel_takeover_stop_queue(struct intel_iommu *iommu);
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
+bool intel_takeover_lost_queue(struct intel_iommu *iommu);
+int intel_takeover_await(struct intel_iommu *iommu, int rc, u64 since);
+int intel_takeover_do_without(struct intel_iommu *iommu,
+			      const struct qi_desc *desc, unsigned int count);
 bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg);
 int intel_takeover_judge_abort(struct intel_iommu *iommu, int rc,
 			       const struct qi_desc *desc, unsigned int *count,
@@ -43,9 +49,13 @@ static inline void intel_takeover_detect(void __iomem *regs) {}
 static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
 static inline void intel_takeover_adopt(struct intel_iommu *iommu) {}
 static inline void intel_takeover_spare_did(struct intel_iommu *iommu) {}
-static inline void intel_takeover_release(struct device *dev) {}
 
 static inline int intel_takeover_probe_unit(struct intel_iommu *iommu)
+{
+	return 0;
+}
+
+static inline int intel_takeover_release(struct device *dev)
 {
 	return 0;
 }
@@ -71,10 +81,15 @@ static inline bool intel_takeover_keeps_on(void)
 	return false;
 }
 
-static inline bool intel_takeover_own_context(struct intel_iommu *iommu, u8 bus,
-					      u8 devfn)
+static inline bool intel_takeover_lets_go(void)
 {
-	return true;
+	return false;
+}
+
+static inline bool intel_takeover_does_without(struct intel_iommu *iommu,
+					       int error)
+{
+	return false;
 }
 
 static inline bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus,
@@ -89,6 +104,11 @@ static inline bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid)
 }
 
 static inline bool intel_takeover_holds_device(struct device *dev)
+{
+	return false;
+}
+
+static inline bool intel_takeover_defers_attach(struct device *dev)
 {
 	return false;
 }
@@ -117,6 +137,24 @@ static inline bool intel_takeover_stop_queue(struct intel_iommu *iommu)
 static inline bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
 {
 	return false;
+}
+
+static inline bool intel_takeover_lost_queue(struct intel_iommu *iommu)
+{
+	return false;
+}
+
+static inline int intel_takeover_await(struct intel_iommu *iommu, int rc,
+				       u64 since)
+{
+	return rc;
+}
+
+static inline int intel_takeover_do_without(struct intel_iommu *iommu,
+					    const struct qi_desc *desc,
+					    unsigned int count)
+{
+	return 0;
 }
 
 static inline bool intel_takeover_leaves_fault(struct intel_iommu *iommu,

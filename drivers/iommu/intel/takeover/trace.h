@@ -5,7 +5,7 @@
  * commands; with both a trace tells which invalidation belongs to what.
  *
  * Most of it happens before there is a filesystem: trace_event=vtd_takeover:*
- * on the command line of the crash kernel, perhaps with tp_printk.
+ * on the command line of the kdump kernel, perhaps with tp_printk.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vtd_takeover

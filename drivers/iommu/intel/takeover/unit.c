@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "DMAR: takeover: " fmt
 
+#include <linux/compiler.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/io.h>
@@ -25,10 +26,22 @@
 
 /*
  * What the old kernel left in the invalidation queue is done in microseconds,
- * or waits for a device that does not answer.
+ * or waits for a device that does not answer. A unit may let go of its queue when
+ * that is over: it gets what the driver allows a register.
  */
 #define DRAIN_TIMEOUT_US	100000
 #define DRAIN_POLL_US		10
+#define STOP_TIMEOUT_US		10000000
+
+/*
+ * A command of this kernel's in the queue. Devices have a minute and a half to
+ * answer (PCIe 10.3), and two that hang may be asked at once. Where there are
+ * none it is what the driver allows a register. An error that nobody sees to
+ * stops the queue for good.
+ */
+#define QUEUE_ERROR_TIMEOUT_MS	1000
+#define QUEUE_TIMEOUT_MS	10000
+#define QUEUE_DEVICE_TIMEOUT_MS	300000
 
 static bool is_word(const char *text, size_t length, const char *word)
 {
@@ -42,6 +55,8 @@ static bool parse_option(struct takeover_options *options, const char *text,
 		options->reset = true;
 	else if (is_word(text, length, "noguard"))
 		options->noguard = true;
+	else if (is_word(text, length, "guard=strict"))
+		options->strict = true;
 	else if (is_word(text, length, "quarantine=scratch"))
 		options->quarantine = TAKEOVER_SCRATCH;
 	else if (is_word(text, length, "quarantine=block"))
@@ -245,11 +260,12 @@ void takeover_adopt(struct takeover_unit *unit, u64 *root,
 }
 
 /* Called with the registers locked. */
-static int await_status(struct takeover_unit *unit, u32 bit, bool set)
+static int await_status(struct takeover_unit *unit, u32 bit, bool set,
+			unsigned int timeout_us)
 {
 	unsigned int us;
 
-	for (us = 0; us < COMMAND_TIMEOUT_US; us++) {
+	for (us = 0; us < timeout_us; us++) {
 		if (!!(vtd_read32(unit, VTD_REG_GSTS) & bit) == set)
 			return 0;
 		udelay(1);
@@ -268,10 +284,17 @@ static int set_root(struct takeover_unit *unit, u64 rtaddr)
 	vtd_write64(unit, VTD_REG_RTADDR, rtaddr);
 	state = vtd_read32(unit, VTD_REG_GSTS) & ~(u32)VTD_GSTS_ONE_SHOT;
 	vtd_write32(unit, VTD_REG_GCMD, state | VTD_GCMD_SRTP);
-	ret = await_status(unit, VTD_GSTS_RTPS, true);
+	ret = await_status(unit, VTD_GSTS_RTPS, true, COMMAND_TIMEOUT_US);
 	vtd_unlock_registers(unit, flags);
 
 	return ret;
+}
+
+static u64 root_address(const struct takeover_unit *unit)
+{
+	return virt_to_phys(unit->root) |
+	       FIELD_PREP(VTD_RTADDR_TTM, unit->scalable ? VTD_TTM_SCALABLE :
+							   VTD_TTM_LEGACY);
 }
 
 /**
@@ -302,6 +325,9 @@ static void tell(const struct takeover_unit *unit)
 	if (unit->nr_flawed)
 		pr_warn("%s: %u of these entries will be faulted by the unit\n",
 			unit->name, unit->nr_flawed);
+	if (unit->nr_unguarded)
+		pr_warn("%s: %u devices pass through or are not guarded, as without the takeover, and may reach this kernel's memory (%d); intel_iommu_takeover=adopt,guard=strict blocks them\n",
+			unit->name, unit->nr_unguarded, unit->unguarded_error);
 	if (unit->unguarded)
 		pr_warn("%s: not guarded: its devices may reach this kernel's memory\n",
 			unit->name);
@@ -322,6 +348,10 @@ static void tell(const struct takeover_unit *unit)
  * has cut something. Blocked devices do not get by with theirs: a translated
  * request needs a present entry too (4.1).
  *
+ * Some copies have domain ids that no old entry has. What the caches hold under
+ * these is of entries long gone, and is forgotten first: while the unit walks the
+ * old tables nothing of the kind comes back.
+ *
  * A unit that does not complete the command may take the root table later or
  * never. It goes on translating, through one table or the other, both stay
  * where they are, and no new mapping is made that it might not see.
@@ -331,13 +361,12 @@ static void tell(const struct takeover_unit *unit)
  */
 int takeover_install(struct takeover_unit *unit)
 {
-	enum vtd_ttm mode = unit->scalable ? VTD_TTM_SCALABLE : VTD_TTM_LEGACY;
 	bool again = unit->state == TAKEOVER_INSTALLED;
 	int ret;
 
 	vtd_flush_write_buffer(unit);
-	ret = set_root(unit, virt_to_phys(unit->root) |
-			     FIELD_PREP(VTD_RTADDR_TTM, mode));
+	takeover_forget_all(unit);
+	ret = set_root(unit, root_address(unit));
 	if (ret) {
 		unit->state = TAKEOVER_DEAD;
 		pr_err("%s: the unit does not take the new root table: it keeps the old one, drivers cannot map\n",
@@ -347,13 +376,13 @@ int takeover_install(struct takeover_unit *unit)
 
 	if (!(unit->cap & VTD_CAP_ESRTPS))
 		takeover_forget_all(unit);
-	unit->state = TAKEOVER_INSTALLED;
 	if (!again) {
-		takeover_write_now(unit);
-		takeover_guard_devices(unit);
 		takeover_admit_reserved(unit);
+		takeover_guard_devices(unit);
 		tell(unit);
 	}
+	/* From now on there are others who write to the tables. */
+	unit->state = TAKEOVER_INSTALLED;
 	return 0;
 }
 
@@ -381,10 +410,11 @@ static void drain_queue(struct takeover_unit *unit)
  * @unit: unit
  *
  * What is left in the queue is the old kernel's, which forgot about it when it
- * crashed. It gets a tenth of a second. Its errors are cleared last, so that
- * the next queue starts without them.
+ * crashed. It gets a tenth of a second, and the unit ten. Its errors are cleared
+ * last, so that the next queue starts without them.
  *
- * Return: 0, or -ETIMEDOUT if the unit does not let go of the queue.
+ * Return: 0, or -ETIMEDOUT if the unit does not let go of the queue. It may go
+ * on reading the old one, and is not given another.
  */
 int takeover_stop_queue(struct takeover_unit *unit)
 {
@@ -398,14 +428,133 @@ int takeover_stop_queue(struct takeover_unit *unit)
 		state = vtd_read32(unit, VTD_REG_GSTS) &
 			~(u32)(VTD_GSTS_ONE_SHOT | VTD_GSTS_QIES);
 		vtd_write32(unit, VTD_REG_GCMD, state);
-		ret = await_status(unit, VTD_GSTS_QIES, false);
+		ret = await_status(unit, VTD_GSTS_QIES, false,
+				   STOP_TIMEOUT_US);
 	}
 	vtd_write32(unit, VTD_REG_FSTS,
 		    VTD_FSTS_IQE | VTD_FSTS_ITE | VTD_FSTS_ICE);
 	vtd_unlock_registers(unit, flags);
 
-	if (ret)
-		pr_err("%s: the unit does not let go of the invalidation queue\n",
+	if (ret) {
+		unit->queue_lost = true;
+		pr_err("%s: the unit does not let go of the invalidation queue, going on without\n",
 		       unit->name);
+	}
 	return ret;
+}
+
+static u64 queue_timeout_ms(struct takeover_unit *unit)
+{
+	u32 fsts = vtd_read32(unit, VTD_REG_FSTS);
+
+	/* No unit answers any more. */
+	if (fsts == ~0U)
+		return 0;
+	if (fsts & VTD_FSTS_IQE)
+		return QUEUE_ERROR_TIMEOUT_MS;
+	return unit->ecap & VTD_ECAP_DT ? QUEUE_DEVICE_TIMEOUT_MS :
+					  QUEUE_TIMEOUT_MS;
+}
+
+/**
+ * takeover_gives_up_queue - is a command in the queue not waited for any longer?
+ * @unit: unit
+ * @waited_ms: how long it was waited for, in milliseconds, time-outs included
+ *
+ * The unit is not given a queue again. Does not sleep; the caller keeps others
+ * away from the queue.
+ *
+ * Return: true from the first time on that it was in vain.
+ */
+bool takeover_gives_up_queue(struct takeover_unit *unit, u64 waited_ms)
+{
+	if (unit->queue_lost)
+		return true;
+	if (waited_ms < queue_timeout_ms(unit))
+		return false;
+
+	unit->queue_lost = true;
+	pr_err("%s: the invalidation queue does not move, going on without\n",
+	       unit->name);
+	takeover_stop_queue(unit);
+	return true;
+}
+
+/* Writes a command to a register that clears the bit @busy when it is done. */
+static int command_register(struct takeover_unit *unit, unsigned int reg,
+			    u64 command, u64 busy)
+{
+	unsigned long flags;
+	int ret = -ETIMEDOUT;
+	unsigned int us;
+
+	flags = vtd_lock_registers(unit);
+	vtd_write64(unit, reg, command | busy);
+	for (us = 0; us < COMMAND_TIMEOUT_US; us++) {
+		if (!(vtd_read64(unit, reg) & busy)) {
+			ret = 0;
+			break;
+		}
+		udelay(1);
+	}
+	vtd_unlock_registers(unit, flags);
+	return ret;
+}
+
+/*
+ * 6.5.1: registers invalidate in legacy mode only. In scalable mode the caches
+ * are emptied by another root table, or the same one, if the unit says so; ours
+ * does it when it is installed.
+ */
+static int forget_by_registers(struct takeover_unit *unit)
+{
+	int ret;
+
+	if (unit->scalable) {
+		if (!(unit->cap & VTD_CAP_ESRTPS))
+			return -EOPNOTSUPP;
+		return unit->state == TAKEOVER_INSTALLED ?
+			       set_root(unit, root_address(unit)) : 0;
+	}
+
+	vtd_flush_write_buffer(unit);
+	ret = command_register(unit, VTD_REG_CCMD, VTD_CCMD_GLOBAL,
+			       VTD_CCMD_ICC);
+	if (ret)
+		return ret;
+	return command_register(unit, VTD_IOTLB_REG(unit->ecap),
+				VTD_IOTLB_GLOBAL | VTD_IOTLB_DRAIN,
+				VTD_IOTLB_IVT);
+}
+
+/**
+ * takeover_do_without_queue - do what a command for the invalidation queue asks
+ * @unit: unit whose queue is not used any more
+ * @descriptor: word 0 of the command (6.5.2)
+ *
+ * Whatever it wants forgotten, everything is: always right, and the unit is
+ * broken. What it cannot be made to forget no device is released from any more.
+ * Does not sleep.
+ *
+ * Return: 0, -ETIMEDOUT, or -EOPNOTSUPP: for devices, interrupts and answers to
+ * page requests there are no registers, nor for scalable mode without ESRTPS.
+ */
+int takeover_do_without_queue(struct takeover_unit *unit, u64 descriptor)
+{
+	int ret;
+
+	switch (FIELD_GET(VTD_QI_TYPE, descriptor)) {
+	case VTD_QI_CONTEXT:
+	case VTD_QI_IOTLB:
+	case VTD_QI_PASID_IOTLB:
+	case VTD_QI_PASID_CACHE:
+		ret = forget_by_registers(unit);
+		if (ret)
+			WRITE_ONCE(unit->stale, true);
+		return ret;
+	case VTD_WAIT:
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
 }

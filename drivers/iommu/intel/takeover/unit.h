@@ -8,7 +8,9 @@
 #ifndef VTD_TAKEOVER_UNIT_H
 #define VTD_TAKEOVER_UNIT_H
 
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/gfp.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 
@@ -40,12 +42,51 @@ enum takeover_quarantine {
  * @quarantine:	see above
  * @reset:	devices are reset before their drivers start
  * @noguard:	devices may reach this kernel's memory as long as they are held
+ * @strict:	a device that cannot be guarded is blocked, whatever the reason
  */
 struct takeover_options {
 	enum takeover_mode		mode;
 	enum takeover_quarantine	quarantine;
 	bool				reset;
 	bool				noguard;
+	bool				strict;
+};
+
+/*
+ * Memory of a kdump kernel is scarce, and a page that is not to be had before
+ * there is a process to kill would end in a panic. Without one there is a way on.
+ */
+#define TAKEOVER_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
+/* Kinds of identity tables: a machine's units are of two or three kinds. */
+#define TAKEOVER_IDENTITIES	4
+
+/**
+ * struct takeover_identity - a table of addresses that mean themselves
+ * @key:	the kind of unit that it is for, 0: there is none
+ * @top:	physical address
+ * @error:	why it could not be made, 0 if it was
+ */
+struct takeover_identity {
+	u64	key;
+	u64	top;
+	int	error;
+};
+
+/**
+ * struct takeover_pool - what all units share
+ * @left:	pages of this kernel's memory that their guards, and copies of PASID
+ *		tables, may take
+ * @identities:	tables of addresses that mean themselves
+ * @live:	bitmap over domain ids, while it is seen which are used no more; by
+ *		one unit at a time
+ * @shared:	and which by more than one requester
+ */
+struct takeover_pool {
+	unsigned int		left;
+	struct takeover_identity identities[TAKEOVER_IDENTITIES];
+	unsigned long		*live;
+	unsigned long		*shared;
 };
 
 /* Requester ids of one PCI segment. */
@@ -87,8 +128,8 @@ enum takeover_state {
 };
 
 /*
- * Times that an invalidation is aborted before its device is given up. Another
- * device's fault aborts it as well.
+ * Times that an invalidation of the driver's is aborted before its device is
+ * given up. Another device's fault aborts it as well.
  */
 #define TAKEOVER_ABORTS_MAX	2
 
@@ -176,23 +217,28 @@ struct takeover_good {
  * @nr_copies:	pages of copies of them
  * @copies:	their addresses, in pages
  * @unguarded:	devices may reach this kernel's memory as long as they are held
+ * @strict:	none may, whatever the reason
  * @address_bits: of physical addresses, as the processor has them
- * @guard_budget: pages of this kernel's memory that the guard may take
+ * @pool:	what all units share
  * @quarantine:	what becomes of DMA to forbidden memory
  * @nr_guarded:	page tables that the guard visited
  * @nr_repaired: entries that lead to copies because of forbidden memory
  * @nr_cut:	words of tables that led there, or nowhere
  * @nr_guard_pages: pages that the guard keeps
- * @nr_unanswered: devices that were asked to forget, and did not answer
+ * @nr_unguarded: entries that could not be guarded, and nothing speaks against
+ * @unguarded_error: why not, of the last one
+ * @nr_unanswered: times that a device was asked to forget, and did not answer
+ * @silent:	bitmap over requester ids: did not answer the last time
+ * @queue_lost:	the invalidation queue does not work, and is not used any more
+ * @stale:	its caches could not be emptied without
+ * @asks:	the takeover asks a device to forget,
+ * @asked:	the one with this requester id
  * @dids:	bitmap over domain ids: those that adopted entries use, or used
  *		when the driver last ran out of ids
+ * @ids_unknown: there are others, of a table that could not be read
  * @max_did:	the highest of them
- * @live:	the same size, while it is seen which are used no more
- * @shared:	and which by more than one requester
  * @tags:	in scalable mode, which requester uses which, in pages
  * @nr_tags:	their number
- * @later:	words of tables of ours that change when nothing of old is cached
- * @nr_later:	their number
  * @retagged_table: the last second-stage table that got another domain id
  * @retagged_did: which; 0: there is none yet
  * @firmware:	requester ids for which firmware reserves memory
@@ -206,7 +252,7 @@ struct takeover_good {
  * @nr_heard:	faults heard since the work last ran
  * @deaf:	enough faults were heard: the handler leaves what it finds
  * @nr_silenced: requesters whose faults are not recorded any more
- * @system_vector: first interrupt vector that this kernel keeps to itself
+ * @fatal_vectors: interrupt vectors that this kernel may not survive
  * @nr_irtes:	interrupt entries adopted
  * @nr_irtes_dropped: present interrupt entries that were not
  * @nr_irtes_reserved: adopted ones that have reserved bits set
@@ -234,22 +280,27 @@ struct takeover_unit {
 	unsigned int		nr_copies;
 	u64			*copies[TAKEOVER_COPY_PAGES];
 	bool			unguarded;
+	bool			strict;
 	unsigned int		address_bits;
-	unsigned int		guard_budget;
+	struct takeover_pool	*pool;
 	enum takeover_quarantine quarantine;
 	unsigned int		nr_guarded;
 	unsigned int		nr_repaired;
 	unsigned int		nr_cut;
 	unsigned int		nr_guard_pages;
+	unsigned int		nr_unguarded;
+	int			unguarded_error;
 	unsigned int		nr_unanswered;
+	unsigned long		*silent;
+	bool			queue_lost;
+	bool			stale;
+	bool			asks;
+	u16			asked;
 	unsigned long		*dids;
+	bool			ids_unknown;
 	unsigned int		max_did;
-	unsigned long		*live;
-	unsigned long		*shared;
 	struct takeover_tag	*tags[TAKEOVER_TAG_PAGES];
 	unsigned int		nr_tags;
-	u64			*later;
-	unsigned int		nr_later;
 	u64			retagged_table;
 	u16			retagged_did;
 	u16			firmware[TAKEOVER_FIRMWARE_MAX];
@@ -263,7 +314,7 @@ struct takeover_unit {
 	unsigned int		nr_heard;
 	bool			deaf;
 	unsigned int		nr_silenced;
-	unsigned int		system_vector;
+	DECLARE_BITMAP(fatal_vectors, VTD_VECTORS);
 	unsigned int		nr_irtes;
 	unsigned int		nr_irtes_dropped;
 	unsigned int		nr_irtes_reserved;
@@ -311,6 +362,8 @@ void takeover_adopt(struct takeover_unit *unit, u64 *root,
 int takeover_install(struct takeover_unit *unit);
 void takeover_forget_all(struct takeover_unit *unit);
 int takeover_stop_queue(struct takeover_unit *unit);
+bool takeover_gives_up_queue(struct takeover_unit *unit, u64 waited_ms);
+int takeover_do_without_queue(struct takeover_unit *unit, u64 descriptor);
 
 /* tables.c */
 int takeover_copy_tables(struct takeover_unit *unit);
@@ -341,12 +394,11 @@ static __always_inline void takeover_keep_did(struct takeover_unit *unit,
 
 int takeover_tag(struct takeover_unit *unit, u16 rid, unsigned int did);
 int takeover_new_did(struct takeover_unit *unit, u16 rid);
-int takeover_write_later(struct takeover_unit *unit, u64 *word, u64 value);
-void takeover_write_fewer(struct takeover_unit *unit, unsigned int number);
-void takeover_write_now(struct takeover_unit *unit);
+int takeover_other_did(struct takeover_unit *unit, u16 rid);
 int takeover_retag_pasid(struct takeover_unit *unit, u16 rid, u64 *entry);
 void takeover_settle_dids(struct takeover_unit *unit);
 bool takeover_spare_did(struct takeover_unit *unit);
+bool takeover_is_spared(const struct takeover_unit *unit, u16 rid);
 
 /* block.c */
 u64 takeover_blocked_table(void);
@@ -368,6 +420,7 @@ void takeover_hear_again(struct takeover_unit *unit);
 void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 			    u16 rid, unsigned int on);
 int takeover_make_forget(struct takeover_unit *unit, u16 rid);
+bool takeover_is_silent(const struct takeover_unit *unit, u16 rid);
 bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts);
 
@@ -378,9 +431,9 @@ void takeover_switch_pages(struct takeover_unit *unit, u64 pqa);
 bool takeover_holds_rid(const struct takeover_unit *unit, u16 rid);
 bool takeover_holds_device(struct takeover_unit *unit, struct device *dev);
 void takeover_evict_rid(struct takeover_unit *unit, u16 rid, int error);
+bool takeover_lose_rid(struct takeover_unit *unit, u16 rid);
 void takeover_forget_entry(struct takeover_unit *unit, u16 rid);
-unsigned int takeover_release_device(struct takeover_unit *unit,
-				     struct device *dev);
+int takeover_release_device(struct takeover_unit *unit, struct device *dev);
 
 /* shield.c */
 void takeover_forbid_nothing(void);
@@ -404,5 +457,10 @@ bool takeover_oldmem_span(phys_addr_t addr, size_t size,
 bool takeover_oldmem_plausible(phys_addr_t addr, size_t size);
 bool takeover_oldmem_window(phys_addr_t addr, size_t size,
 			    struct takeover_span *window);
+u64 takeover_oldmem_pages(void);
+bool takeover_populated(u64 start, u64 size);
+
+/* window.c */
+void takeover_close_windows(void);
 
 #endif /* VTD_TAKEOVER_UNIT_H */

@@ -26,7 +26,7 @@ extern struct bench_figures bench_figures;
 extern phys_addr_t bench_pasids_begin;
 extern phys_addr_t bench_pasids_end;
 
-/* A crash kernel and the unit that it finds. */
+/* A kdump kernel and the unit that it finds. */
 struct bench_unit {
 	bool		scalable;
 	bool		snoops; /* the processor's caches, when it reads tables */

@@ -21,9 +21,6 @@
 #define GRANULARITY_IOTLB	(1ULL << 60)
 #define GRANULARITY_PASIDS	3
 
-/* As on x86: vectors from here on are the kernel's own. */
-#define SYSTEM_VECTOR		0xec
-
 #define IRT_PAGES		(VTD_IRTE_MAX * 2 * sizeof(u64) / VTD_TABLE_SIZE)
 #define BITMAP_PAGES		(TAKEOVER_RIDS / 8 / VTD_TABLE_SIZE)
 
@@ -37,6 +34,7 @@ struct glue_unit {
 static struct intel_iommu iommu;
 static struct ir_table interrupts;
 static struct glue_unit unit;
+static struct takeover_pool pool = { .left = 2048 };
 static struct bench_device devices[BENCH_DEVICES_MAX];
 static u64 registers[VTD_TABLE_WORDS];
 
@@ -55,6 +53,10 @@ void shim_printk(const char *format, ...)
 void udelay(unsigned long us)
 {
 	(void)us;
+}
+
+void cond_resched(void)
+{
 }
 
 /* env.h */
@@ -138,7 +140,7 @@ void vtd_inv_iotlb_all(struct takeover_unit *core)
 }
 
 /* No device here has ATS. */
-void vtd_inv_devtlb(struct takeover_unit *core, struct device *dev, u16 rid, bool pasids)
+int vtd_inv_devtlb(struct takeover_unit *core, struct device *dev, u16 rid, bool pasids)
 {
 	(void)core;
 	(void)dev;
@@ -230,6 +232,13 @@ bool vtd_may_be_old_ram(phys_addr_t addr, size_t size)
 	__builtin_trap();
 }
 
+bool vtd_is_populated(u64 start, u64 size)
+{
+	(void)start;
+	(void)size;
+	__builtin_trap();
+}
+
 /* For the guard, which is counted apart. */
 struct device *vtd_find_device(struct takeover_unit *unit, u16 rid)
 {
@@ -241,6 +250,13 @@ struct device *vtd_find_device(struct takeover_unit *unit, u16 rid)
 void vtd_put_device(struct device *dev)
 {
 	(void)dev;
+	__builtin_trap();
+}
+
+bool vtd_function_answers(struct takeover_unit *unit, u16 rid)
+{
+	(void)unit;
+	(void)rid;
 	__builtin_trap();
 }
 
@@ -316,7 +332,6 @@ static void begin(const struct bench_unit *found)
 	unit.core.cap = iommu.cap;
 	unit.core.ecap = iommu.ecap;
 	unit.core.scalable = found->scalable;
-	unit.core.system_vector = SYSTEM_VECTOR;
 	takeover_snapshot(&unit.core);
 	takeover_oldmem_learn(found->elfcorehdr);
 	/* Stock has no guard; guarded.c counts it. */
@@ -328,9 +343,11 @@ static int adopt(void)
 	/* Probing a unit allocates these; stock allocates its one here. */
 	unit.core.adopted = bench_pages(BITMAP_PAGES);
 	unit.core.confined = bench_pages(BITMAP_PAGES);
+	unit.core.silent = bench_pages(BITMAP_PAGES);
 	unit.core.dids = bench_pages(BITMAP_PAGES);
-	unit.core.live = bench_pages(BITMAP_PAGES);
-	unit.core.shared = bench_pages(BITMAP_PAGES);
+	unit.core.pool = &pool;
+	pool.live = bench_pages(BITMAP_PAGES);
+	pool.shared = bench_pages(BITMAP_PAGES);
 
 	takeover_adopt(&unit.core, (u64 *)iommu.root_entry, TAKEOVER_ADOPT);
 	return takeover_install(&unit.core);
@@ -341,15 +358,14 @@ static int adopt_interrupts(void)
 	return takeover_adopt_irtes(&unit.core, (u64 *)interrupts.base, true);
 }
 
-/* intel_takeover_release(), and intel_takeover_own_context() before the fill. */
+/* intel_takeover_release() */
 static void release(unsigned int rid)
 {
 	struct device *dev = &devices[rid].pdev.dev;
 	struct intel_iommu *of = dev_iommu_priv_get(dev)->iommu;
 
 	spin_lock(&of->lock);
-	takeover_release_device(of->takeover, dev);
-	if (takeover_own_table(of->takeover, rid))
+	if (takeover_release_device(of->takeover, dev) < 0)
 		bench_warnings++;
 	spin_unlock(&of->lock);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guard's surroundings, for what it costs alone: env.h, as far as a walk
- * calls it, on memory of this process. What glue.c does to read old memory is
- * done here, too, but for the mappings, which are counted.
+ * calls it, on memory of this process. window.c reads old memory as in the
+ * kernel, but for the mappings, which are counted.
  *
  * Crash memory was touched before: a fault of this process is none of the
  * kernel's.
@@ -13,6 +13,10 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/io.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <asm/early_ioremap.h>
 
 #include "env.h"
 #include "guarded.h"
@@ -22,22 +26,15 @@
 #define CRASH_PAGES		(BENCH_CRASH_SIZE / VTD_TABLE_SIZE)
 #define CONTEXTS_PER_TABLE	256
 #define DEVICES_MAX		CONTEXTS_PER_TABLE
-#define WINDOWS			512
 
 static u64 crash_used, crash_touched;
 static u64 *crash_free;
 static unsigned int crash_now;
 static struct bench_walked figures;
 
-struct window {
-	struct takeover_span	span;
-	void			*at;
-};
-
-static struct window windows[WINDOWS];
-
 static unsigned long adopted[TAKEOVER_RIDS / BITS_PER_LONG];
 static struct takeover_unit unit;
+static struct takeover_pool pool;
 
 /* Crash memory */
 
@@ -99,49 +96,37 @@ void vtd_flush_lines(const void *addr, size_t size)
 	asm volatile("mfence" : : : "memory");
 }
 
-/* As in glue.c. */
-static struct window *window_of(phys_addr_t addr)
+/* What window.c calls: all is mapped, and mappings are counted. */
+
+bool slab_is_available(void)
 {
-	return &windows[addr / TAKEOVER_WINDOW_SIZE % WINDOWS];
+	return true;
 }
 
-static const void *in_window(const struct window *window, phys_addr_t addr,
-			     size_t size)
+void *memremap(phys_addr_t address, size_t size, unsigned long flags)
 {
-	if (!window->at || addr < window->span.first ||
-	    addr > window->span.last || window->span.last - addr < size - 1)
-		return NULL;
-	return window->at + (addr - window->span.first);
-}
-
-static const void *map(phys_addr_t addr, size_t size)
-{
-	struct window *window = window_of(addr);
-
 	figures.windows++;
-	/* While the map of the old RAM is being read. */
-	if (!takeover_oldmem_window(addr, size, &window->span))
-		return phys_to_virt(addr);
-	window->at = phys_to_virt(window->span.first);
-	return in_window(window, addr, size);
+	return phys_to_virt(address);
 }
 
-int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size)
+void memunmap(void *at)
 {
-	const void *from = in_window(window_of(src), src, size);
+}
+
+unsigned long copy_mc_to_kernel(void *to, const void *from, unsigned long size)
+{
 	unsigned long words = size / sizeof(u64);
 
-	if (!from)
-		from = map(src, size);
 	figures.bytes += size;
-	asm volatile("rep movsq" : "+D"(dst), "+S"(from), "+c"(words)
+	asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)
 		     : : "memory");
 	return 0;
 }
 
-const void *vtd_oldmem_ahead(phys_addr_t table)
+/* Nothing passes through. */
+bool vtd_is_populated(u64 start, u64 size)
 {
-	return in_window(window_of(table), table, VTD_TABLE_SIZE);
+	return false;
 }
 
 /* A tracepoint that is off. */
@@ -182,10 +167,11 @@ NEVER(void vtd_inv_context_all(struct takeover_unit *u))
 NEVER(void vtd_inv_pasid_all(struct takeover_unit *u))
 NEVER(void vtd_inv_iotlb_domain(struct takeover_unit *u, u16 d))
 NEVER(void vtd_inv_iotlb_all(struct takeover_unit *u))
-NEVER(void vtd_inv_devtlb(struct takeover_unit *u, struct device *d, u16 r,
-			  bool p))
+NEVER(int vtd_inv_devtlb(struct takeover_unit *u, struct device *d, u16 r,
+			 bool p))
 NEVER(unsigned int vtd_device_off(struct device *d, u16 r, unsigned int o))
 NEVER(struct device *vtd_find_device(struct takeover_unit *u, u16 r))
+NEVER(bool vtd_function_answers(struct takeover_unit *u, u16 r))
 NEVER(void vtd_put_device(struct device *d))
 NEVER(int vtd_submit(struct takeover_unit *u, u64 l, u64 h))
 NEVER(void vtd_reserve_dids(struct takeover_unit *u, unsigned int f,
@@ -196,6 +182,12 @@ NEVER(void vtd_reserve_irte(struct takeover_unit *u, unsigned int i))
 NEVER(bool vtd_may_be_old_ram(phys_addr_t a, size_t s))
 NEVER(int vtd_visit_rids(struct device *d, vtd_rid_fn f, void *p))
 NEVER(void udelay(unsigned long us))
+NEVER(void *early_memremap(phys_addr_t a, unsigned long s))
+NEVER(void early_memunmap(void *a, unsigned long s))
+
+void cond_resched(void)
+{
+}
 
 /* For the programs */
 
@@ -226,20 +218,20 @@ void bench_guarded_begin(const struct bench_guarded *guarded)
 
 	if (guarded->devices > DEVICES_MAX)
 		__builtin_trap();
-	for (i = 0; i < WINDOWS; i++)
-		windows[i].at = NULL;
+	takeover_close_windows();
 	crash_used = 0;
 	crash_free = NULL;
 	crash_now = 0;
 	touch_crash_memory(guarded->budget + 16);
 
+	pool = (struct takeover_pool){ .left = 2 * guarded->budget };
 	unit = (struct takeover_unit){
 		.name = "unit",
 		.cap = VTD_CAP_SAGAW | VTD_CAP_SSLPS_2M | VTD_CAP_SSLPS_1G |
 		       VTD_CAP_ZLR | FIELD_PREP(VTD_CAP_MGAW, 47),
 		.root = crash_page(),
 		.adopted = adopted,
-		.guard_budget = guarded->budget,
+		.pool = &pool,
 		.address_bits = 46,
 		.quarantine = TAKEOVER_SCRATCH,
 	};

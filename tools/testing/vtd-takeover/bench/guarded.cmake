@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # vtd-bench, how fast the guard is, for scripts/bench.py. Built when asked for only.
-add_library(guarded OBJECT EXCLUDE_FROM_ALL ${CORE_SOURCES} bench/guarded.c)
+add_library(guarded OBJECT EXCLUDE_FROM_ALL ${CORE_SOURCES} ${TAKEOVER}/window.c
+            bench/guarded.c)
 target_include_directories(guarded PRIVATE bench linux ${TAKEOVER})
 target_compile_options(guarded PRIVATE ${KERNEL_FLAGS} -Wall -Wextra -Werror)
 set_source_files_properties(bench/guarded.c PROPERTIES COMPILE_OPTIONS -Wno-unused-parameter)

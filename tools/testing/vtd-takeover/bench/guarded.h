@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* The crash kernel's memory, all that is forbidden but low memory. */
+/* The kdump kernel's memory, all that is forbidden but low memory. */
 #define BENCH_CRASH_START 0x8000000000ULL
 #define BENCH_CRASH_SIZE 0x40000000ULL
 #define BENCH_LOW_END 0x9f000ULL

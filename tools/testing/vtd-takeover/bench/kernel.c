@@ -6,7 +6,7 @@
 #include "bench.h"
 #include "kernel.h"
 
-/* The crash kernel's memory: tables, bitmaps, an interrupt table of 1 MiB. */
+/* The kdump kernel's memory: tables, bitmaps, an interrupt table of 1 MiB. */
 #define MEMORY_PAGES	1024
 #define LINE_SIZE	64
 

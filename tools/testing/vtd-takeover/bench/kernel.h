@@ -156,7 +156,7 @@ static inline void writeq(u64 value, void *reg)
 	WRITE_ONCE(*(u64 *)reg, value);
 }
 
-/* Memory: of the crash kernel, given out zeroed; and what it reads of old. */
+/* Memory: of the kdump kernel, given out zeroed; and what it reads of old. */
 void *bench_pages(unsigned int number);
 void bench_free(void *memory);
 void *bench_map(phys_addr_t addr, size_t size);

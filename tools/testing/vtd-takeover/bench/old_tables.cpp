@@ -27,7 +27,7 @@ constexpr unsigned buses = 256;
 constexpr u64 page_tables = 0x2'0000'0000;
 constexpr u64 low_page_tables = 0x1000'0000;
 
-// As Linux finds it on a PC of 16 GiB with 256 MiB put aside for the crash kernel: low memory in
+// As Linux finds it on a PC of 16 GiB with 256 MiB put aside for the kdump kernel: low memory in
 // pieces, and last of all what most tables lie in.
 constexpr std::array<std::array<u64, 2>, 6> ram = {{
     {0x1000, 0x9f000},

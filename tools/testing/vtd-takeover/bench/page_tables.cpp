@@ -20,7 +20,7 @@ constexpr std::size_t page_words = page_size / sizeof(u64);
 constexpr u64 gib = u64{1} << 30;
 constexpr unsigned levels = 4;
 
-// Where the tables lie. The crash kernel is in the midst of the RAM, so that what is mapped lies on
+// Where the tables lie. The kdump kernel is in the midst of the RAM, so that what is mapped lies on
 // both sides of it.
 constexpr u64 base = 16 * gib;
 constexpr u64 ram_start = 4 * gib;

@@ -3,7 +3,7 @@
 # kernel has under the same names, and nothing else.
 cmake_minimum_required(VERSION 3.25)
 
-set(LIBRARY memcmp strcmp strcspn strncmp udelay shim_printk)
+set(LIBRARY cond_resched memcmp strcmp strcspn strncmp udelay shim_printk)
 
 file(READ ${ENV_H} text)
 string(REGEX MATCHALL "vtd_[a-z0-9_]+\\(" calls "${text}")
@@ -31,7 +31,7 @@ if(NOT used EQUAL declared)
 endif()
 # Each does one thing to hardware, memory or ids that the core has no other way to; one tells who
 # watches. A new one needs a new thing that only the driver knows.
-if(declared GREATER 30)
+if(declared GREATER 32)
   message(SEND_ERROR "env.h declares ${declared} functions: the boundary has grown wide")
 endif()
 message("the core calls ${used} functions of env.h, and ${undefined}")

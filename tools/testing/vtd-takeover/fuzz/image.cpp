@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "harness/vectors.h"
+
 namespace vtd::fuzz {
 
 namespace {
@@ -69,7 +71,10 @@ void Image::load(Machine& machine) const {
     unit.cap = head.cap;
     unit.ecap = head.ecap;
     unit.scalable = in_scalable_mode();
-    unit.system_vector = has(few_vectors) ? 0x40 : 0xec;
+    learn_vectors(unit);
+    if (has(few_vectors))
+        for (unsigned vector = 0x40; vector < VTD_VECTORS; vector++)
+            __set_bit(vector, unit.fatal_vectors);
     machine.gsts = head.gsts | (has(translated) ? u32{VTD_GSTS_TES} : 0);
     machine.rtaddr = head.rtaddr;
     machine.irta = head.irta;

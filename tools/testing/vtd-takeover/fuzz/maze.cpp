@@ -99,8 +99,7 @@ u64 Maze::place(unsigned what, u64 number) const {
 void Maze::rule(u64 start, u64 end, bool forbids) {
     start &= ~(page_size - 1);
     end = (end + page_size - 1) & ~(page_size - 1);
-    if (start < end)
-        rulings.push_back({start, end, forbids});
+    rulings.push_back({start, end, forbids});
 }
 
 void Maze::device(Machine& machine, const Step& step) {
@@ -154,13 +153,17 @@ void Maze::pasid_entry(Machine& machine, const Step& step) {
 // Memory that is forbidden, a piece or many of them; or that firmware reserves.
 void Maze::range(Machine& machine, const Step& step) {
     const u64 start = place(step.slot, step.number) & ((u64{1} << 50) - 1);
+    const bool extreme = step.count == 0xffff;
     const u64 size = (1 + step.count % 512U) * page_size - (step.how & 2 ? 0x800 : 0);
     if (step.how & 1) {
         const Rid rid = devices[step.table % std::size(devices)];
         if (machine.firmware.size() < 4)
             // Firmware may have them the wrong way round.
-            machine.firmware.push_back(
-                {rid, start, step.count == 0xffff ? start - 1 : start + size - 1});
+            machine.firmware.push_back({rid, start, extreme ? start - 1 : start + size - 1});
+        return;
+    }
+    if (extreme) { // a program header may say that nothing was moved to there
+        rule(start, start, true);
         return;
     }
     if (step.table & 0x80) { // as much as a machine has
@@ -245,7 +248,8 @@ void Maze::load(Machine& machine) {
                 unless(Lack::nesting, 26) | unless(Lack::pasids, 40) | unless(Lack::rid_pasid, 49) |
                 unless(Lack::supervisors, 31) | unless(Lack::device_tlb, 2);
     unit.unguarded = head.odds & 2;
-    unit.guard_budget = budget();
+    machine.budget(budget());
+    unit.strict = !lenient();
     unit.address_bits = has(MazeSwitch::wide) ? 42 : 36;
     unit.quarantine = has(MazeSwitch::cuts) ? TAKEOVER_CUT : TAKEOVER_SCRATCH;
     machine.gsts = u32{VTD_GSTS_TES} | u32{VTD_GSTS_RTPS};
@@ -367,6 +371,8 @@ private:
             break;
         default:
             head.odds = below(2) ? byte(2) : static_cast<u8>(byte(16) << 2);
+            if (!below(4))
+                head.odds |= 0x80;
         }
     }
 

@@ -41,7 +41,8 @@ struct MazeHead {
     u8 switches;    // MazeSwitch, bit by bit
     u8 budget;      // see Maze::budget()
     u8 allocations; // that succeed, less one; 0: all
-    u8 odds;        // bit 0: there is no domain id left; 1: nobody wants a guard; the rest: tags
+    u8 odds;        // bit 0: there is no domain id left; 1: nobody wants a guard; 7: what cannot be
+                    // guarded goes on as on stock; the rest: tags
 };
 static_assert(sizeof(MazeHead) == 8);
 
@@ -102,7 +103,8 @@ struct Maze {
     bool lacks(Lack which) const { return head.lacks & static_cast<u16>(which); }
     unsigned budget() const;
     // How many more ids of devices can be noted; 0: as many as a unit has room for.
-    unsigned tags() const { return head.odds >> 2; }
+    unsigned tags() const { return head.odds >> 2 & 31; }
+    bool lenient() const { return head.odds & 0x80; }
     // Fills memory and registers of a machine. Forbids what is forbidden.
     void load(Machine& machine);
 

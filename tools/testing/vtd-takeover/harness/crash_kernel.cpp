@@ -190,7 +190,7 @@ void CrashKernel::probe(std::size_t index) {
         world_.prepare_ats(world_.function(world_.devices[index]));
 }
 
-unsigned CrashKernel::release(std::size_t index) {
+int CrashKernel::release(std::size_t index) {
     ::device& device = world_.devices[index];
     World::Unit& unit = *world_.units[device.unit];
     const Locked held(world_, unit);
@@ -201,8 +201,12 @@ unsigned CrashKernel::release(std::size_t index) {
         if (stage == World::Stage::held)
             stage = World::Stage::releasing;
     }
-    const unsigned released = takeover_release_device(&unit.core, &device);
+    const int released = takeover_release_device(&unit.core, &device);
     world_.settle();
+    if (released < 0) { // the attach fails, and nothing is mapped
+        refused_.insert(index);
+        return released;
+    }
     for (const Rid rid : device.rids)
         world_.requesters.at({device.unit, rid}).stage = World::Stage::released;
     world_.check(unit);
@@ -282,11 +286,6 @@ void CrashKernel::put(Domain& domain, unsigned levels, Iova iova, Hpa page) {
 }
 
 void CrashKernel::enter(World::Unit& unit, const Domain& domain, Rid rid, unsigned aw, bool ats) {
-    if (takeover_own_table(&unit.core, rid.value)) {
-        world_.settle();
-        return; // the device stays blocked
-    }
-    world_.settle();
     u64* entry = takeover_context_entry(&unit.core, rid.value);
     world_.settle();
     if (!entry) { // no table yet: the driver's own
@@ -321,6 +320,8 @@ void CrashKernel::fill(std::size_t index, Iova iova, Hpa page) {
     const Locked held(world_, unit);
     const unsigned aw = widest(unit.hardware.capabilities());
 
+    if (refused_.contains(index))
+        return;
     world_.trace.push_back(fmt::format("device {} maps {:#x}", index, iova.value));
     Domain& domain = domain_of(index);
     put(domain, domain.first_stage ? 4 : aw + aw_levels, iova, page);

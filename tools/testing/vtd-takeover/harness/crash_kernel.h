@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <span>
 
 #include "harness/world.h"
@@ -39,7 +40,7 @@ public:
 
     // A device's first dma_map: the old mappings end, then the device's group has a domain of its
     // own with one page in it.
-    unsigned release(std::size_t device); // returns what the takeover says it released
+    int release(std::size_t device); // returns what the takeover says it released
     void fill(std::size_t device, Iova iova, Hpa page);
     void map(std::size_t device, Iova iova = {0x1000}, Hpa page = default_page);
     // The two steps of devices, in any order: a device that is named is released, and the next time
@@ -66,6 +67,7 @@ private:
     World& world_;
     // Of a device, for all of its group; tasks keep references.
     std::deque<std::pair<std::size_t, Domain>> domains_;
+    std::set<std::size_t> refused_; // devices whose attach failed
 };
 
 } // namespace vtd::harness

@@ -109,32 +109,49 @@ void vtd_flush_write_buffer(takeover_unit* core) {
         here.check(unit);
 }
 
+// As the driver does, without a queue.
+static bool done_without_queue(takeover_unit* core, u64 type) {
+    if (core->queue_lost)
+        takeover_do_without_queue(core, type);
+    return core->queue_lost;
+}
+
 void vtd_inv_context(takeover_unit* core, u16 did, u16 rid) {
+    if (done_without_queue(core, VTD_QI_CONTEXT))
+        return;
     World::Unit& unit = event(core, "context entry {:#x} of domain {} invalidated", rid, did);
     World::current().forget(
         unit, [&](Caches& caches) { caches.forget_contexts({did}, {rid}, 0, unit.core.scalable); });
 }
 void vtd_inv_context_all(takeover_unit* core) {
+    if (done_without_queue(core, VTD_QI_CONTEXT))
+        return;
     World::Unit& unit = event(core, "context cache invalidated");
     World::current().forget(unit, [](Caches& caches) { caches.forget_contexts(); });
 }
 void vtd_inv_pasid_all(takeover_unit* core) {
+    if (done_without_queue(core, VTD_QI_PASID_CACHE))
+        return;
     World::Unit& unit = event(core, "PASID cache invalidated");
     World::current().forget(unit, [](Caches& caches) { caches.forget_pasids(); });
 }
 void vtd_inv_iotlb_domain(takeover_unit* core, u16 did) {
+    if (done_without_queue(core, VTD_QI_IOTLB))
+        return;
     World::Unit& unit = event(core, "IOTLB invalidated, domain {}", did);
     World::current().forget(unit, [&](Caches& caches) { caches.forget_pages({did}); });
 }
 void vtd_inv_iotlb_all(takeover_unit* core) {
+    if (done_without_queue(core, VTD_QI_IOTLB))
+        return;
     World::Unit& unit = event(core, "IOTLB invalidated");
     World::current().forget(unit, [](Caches& caches) { caches.forget_pages(); });
 }
-void vtd_inv_devtlb(takeover_unit* core, device* dev, u16 rid, bool pasids) {
+int vtd_inv_devtlb(takeover_unit* core, device*, u16 rid, bool pasids) {
     World::Unit& unit =
         event(core, "device-TLB of {:#x} invalidated{}", rid, pasids ? ", all PASIDs" : "");
-    World& here = World::current();
-    here.forget_function(unit, here.function(*dev), pasids);
+    World::current().forget_function(unit, {rid}, pasids);
+    return 0;
 }
 unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
     World& here = World::current();
@@ -142,6 +159,8 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
     World::Function& function = here.function(*dev);
     if (function.gone || function.device.rid().value != rid)
         return 0;
+    if (function.header)
+        return VTD_DEVICE_HIDDEN;
     if (off)
         here.switch_off(function, off);
     return function.on() & ~function.ours;
@@ -150,9 +169,16 @@ unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
 device* vtd_find_device(takeover_unit* core, u16 rid) {
     World& here = World::current();
     here.settle();
-    return here.find_device(here.unit(core), {rid});
+    device* const found = here.find_device(here.unit(core), {rid});
+    return found && !here.function(*found).unseen ? found : nullptr;
 }
 void vtd_put_device(device*) {}
+bool vtd_function_answers(takeover_unit* core, u16 rid) {
+    World& here = World::current();
+    here.settle();
+    const device* const found = here.find_device(here.unit(core), {rid});
+    return found && here.function(*found).unseen && !here.function(*found).gone;
+}
 
 int vtd_submit(takeover_unit* core, u64 low, u64 high) {
     World::Unit& unit = event(core, "descriptor {:#x} {:#x}", low, high);
@@ -194,8 +220,11 @@ void vtd_free_table(void* table) {
 int vtd_read_oldmem(void* to, phys_addr_t from, size_t size) {
     World& here = World::current();
     here.settle();
-    if (const int error = here.old_read_fails())
-        return error;
+    const int error = here.old_read_fails();
+    if (error == -EIO)
+        here.memory.poison({from}, size);
+    if (error || here.memory.is_poisoned({from}, size))
+        return error ? error : -EIO;
     auto* out = static_cast<char*>(to);
     for (size_t done = 0; done < size;) {
         const u64 at = from + done;
@@ -221,6 +250,8 @@ bool vtd_may_be_old_ram(phys_addr_t at, size_t size) {
     return here.memory.owner({at & ~u64{7}}) == Owner::old_kernel &&
            here.memory.owner({(at + size - 1) & ~u64{7}}) == Owner::old_kernel;
 }
+
+bool vtd_is_populated(u64 start, u64 size) { return World::current().is_populated({start}, size); }
 
 void vtd_trace(takeover_unit*, vtd_trace_event, unsigned, u64, u64) {}
 
@@ -249,6 +280,8 @@ int vtd_visit_reserved(takeover_unit* core, vtd_reserved_fn fn, void* data) {
 }
 
 void udelay(unsigned long) {}
+
+void cond_resched() {}
 
 void shim_printk(const char* format, ...) {
     char line[512];

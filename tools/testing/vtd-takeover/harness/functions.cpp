@@ -36,11 +36,12 @@ std::size_t World::function_of(std::size_t device) const {
 }
 
 ::device* World::find_device(const Unit& unit, Rid rid) {
-    for (std::size_t at = 0; at < devices.size(); at++)
-        if (units[devices[at].unit].get() == &unit && devices[at].rids.front() == rid &&
-            !functions[at].gone)
-            return &devices[at];
-    return nullptr;
+    const auto is_it = [&](const ::device& device) {
+        return units[device.unit].get() == &unit && device.rids.front() == rid &&
+               !function(device).gone;
+    };
+    const auto found = std::ranges::find_if(devices, is_it);
+    return found == devices.end() ? nullptr : &*found;
 }
 
 World::Function& World::function(const ::device& device) {
@@ -104,7 +105,8 @@ void World::switch_off(Function& function, unsigned what) {
             wrong("while it may ask for pages");
         const Unit& unit = *units[devices[device].unit];
         const auto of_it = [&](const auto& line) { return line.rid == function.device.rid(); };
-        if (unit.core.state != TAKEOVER_DEAD && // it may go by the old tables
+        // A dead unit may go by the old tables, and who is hung cannot be made to forget.
+        if (unit.core.state != TAKEOVER_DEAD && !function.hung &&
             std::ranges::any_of(unit.hardware.caches().devices, of_it))
             throw Violation(Invariant::fresh,
                             fmt::format("device {} remembers translations of old", device));
@@ -115,13 +117,24 @@ void World::switch_off(Function& function, unsigned what) {
     check(*units[devices[device].unit]);
 }
 
-// Who does not answer stops the queue.
-void World::forget_function(Unit& unit, Function& function, bool pasids) {
-    const Rid rid = function.device.rid();
+// Who does not answer stops the queue. The command names a requester, whoever sees its function.
+void World::forget_function(Unit& unit, Rid rid, bool pasids) {
     if (!unit.hardware.capabilities().device_tlb() || (pasids && !unit.core.scalable))
         throw Violation(Invariant::access, unit.name + ": it does not know this invalidation");
-    if (function.gone || !function.device.can().ats)
+    const ::device* const found = find_device(unit, rid);
+    if (!found || !function(*found).device.can().ats)
         throw Violation(Invariant::access, fmt::format("{:#x} answers no invalidation", rid.value));
+    Function& function = World::function(*found);
+    // 6.5.2.10: the queue says so, and goes on once it is told to.
+    if (function.hung) {
+        const u64 command = pasids ? VTD_QI_PASID_DEVTLB | u64{rid.value} << 16
+                                   : VTD_QI_DEVTLB | u64{rid.value} << 32;
+        for (unsigned aborts = 1; aborts; aborts++) {
+            function.time_outs++;
+            if (takeover_gives_up_device(&unit.core, command, aborts))
+                return;
+        }
+    }
     forget(unit, [&](Caches& caches) {
         if (pasids)
             caches.forget_device_pasids(rid, {}, 0);
@@ -133,7 +146,8 @@ void World::forget_function(Unit& unit, Function& function, bool pasids) {
 // FRESH, of a device that was released.
 void World::settled(const Function& function) const {
     const auto device = static_cast<std::size_t>(&function - functions.data());
-    if (function.gone || !units[devices[device].unit]->core.root)
+    if (function.gone || function.unseen || function.header ||
+        !units[devices[device].unit]->core.root)
         return;
     if (const unsigned kept = function.on() & ~function.ours)
         throw Violation(Invariant::fresh,

@@ -11,9 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "world/core_header.h"
+
 extern "C" {
 #include <linux/delay.h>
-#include <linux/elf.h>
 #include <linux/printk.h>
 }
 
@@ -40,11 +41,12 @@ Machine::Machine() {
     unit.name = "dmar0";
     unit.address_bits = 42;
     unit.unguarded = true; // page tables are the business of a few tests
+    unit.pool = &pool;
+    pool.left = 2 * budget_;
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
+    unit.silent = silent_.data();
     unit.dids = dids_.data();
-    unit.live = live_.data();
-    unit.shared = shared_.data();
 }
 
 Machine::~Machine() { current = nullptr; }
@@ -67,58 +69,63 @@ std::span<const u64> Machine::peek_old(Phys at) const {
 void Machine::add_old_ram(Phys start, u64 size) { ram_.emplace_back(start, size); }
 
 void Machine::write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges) {
-    elf64_hdr ehdr{};
-    std::memcpy(ehdr.e_ident, ELFMAG, SELFMAG);
-    ehdr.e_ident[EI_CLASS] = ELFCLASS64;
-    ehdr.e_type = ET_CORE;
-    ehdr.e_phoff = sizeof(ehdr);
-    ehdr.e_phentsize = sizeof(elf64_phdr);
-    ehdr.e_phnum = static_cast<Elf64_Half>(ranges.size());
-
-    std::string bytes(reinterpret_cast<const char*>(&ehdr), sizeof(ehdr));
-    for (const auto& [start, size] : ranges) {
-        elf64_phdr phdr{};
-        phdr.p_type = PT_LOAD;
-        phdr.p_paddr = start.value;
-        phdr.p_memsz = size;
-        bytes.append(reinterpret_cast<const char*>(&phdr), sizeof(phdr));
-    }
+    const std::string bytes = core_header(ranges);
     for (std::size_t done = 0; done < bytes.size(); done += table_size) {
         const auto part = bytes.substr(done, table_size);
         std::memcpy(old_page({at.value + done}).data(), part.data(), part.size());
     }
 }
 
-void Machine::forget() {
-    const takeover_unit before = unit;
-
+void Machine::begin_unit(const takeover_unit& before) {
     adopted_.fill(0);
     confined_.fill(0);
+    silent_.fill(0);
     dids_.fill(0);
-    live_.fill(0);
-    shared_.fill(0);
     unit = {};
     unit.name = before.name;
     unit.scalable = before.scalable;
     unit.cap = before.cap;
     unit.ecap = before.ecap;
     unit.unguarded = before.unguarded;
-    unit.guard_budget = before.guard_budget;
-    unit.address_bits = 42;
+    unit.strict = before.strict;
+    unit.address_bits = before.address_bits;
+    unit.pool = &pool;
     unit.adopted = adopted_.data();
     unit.confined = confined_.data();
+    unit.silent = silent_.data();
     unit.dids = dids_.data();
-    unit.live = live_.data();
-    unit.shared = shared_.data();
+    reserved.clear();
+}
+
+void Machine::next_unit() { begin_unit(takeover_unit{unit}); }
+
+const u64* Machine::our_page(u64 at) const {
+    const auto found = tables_.find(reinterpret_cast<void*>(at));
+    if (found != tables_.end())
+        return found->second.get();
+    const u64 scratch = takeover_scratch_page();
+    return at >= scratch && at - scratch < VTD_LARGE_LEVELS * table_size
+               ? reinterpret_cast<const u64*>(at)
+               : nullptr;
+}
+
+void Machine::forget() {
+    takeover_unit before = unit;
+
+    before.address_bits = 42;
+    begin_unit(before);
+    pool.left = 2 * budget_;
+    std::ranges::fill(pool.identities, takeover_identity{});
     answers = true;
     allocations.reset();
-    reserved.clear();
     events.clear();
     log.clear();
     traced.clear();
     tables_.clear();
     live_tables = 0;
+    most_tables = 0;
     reads = 0;
+    rests = 0;
 }
 
 u64* Machine::new_root() {
@@ -140,10 +147,11 @@ u32 Machine::queue_head() {
 
 bool Machine::may_allocate() { return !allocations || (*allocations)-- > 0; }
 
-u64* Machine::allocate() {
+u64* Machine::allocate(gfp_t gfp) {
+    allocations_that_panic += !(gfp & (GFP_ATOMIC | __GFP_NORETRY));
     if (!may_allocate())
         return nullptr;
-    live_tables++;
+    most_tables = std::max(most_tables, ++live_tables);
     return new_root();
 }
 
@@ -175,9 +183,11 @@ int Machine::read_old(void* dst, Phys src, std::size_t size) {
 
         if (unmappable.contains(page))
             return -ENOMEM;
-        if (found == old_.end() || poisoned.contains(page))
+        std::array<u64, VTD_TABLE_WORDS> made;
+        if (poisoned.contains(page) || (found == old_.end() && !synthesize(page, made)))
             return -EIO;
-        std::memcpy(to, reinterpret_cast<const char*>(found->second.data()) + offset, here);
+        const u64* const words = found == old_.end() ? made.data() : found->second.data();
+        std::memcpy(to, reinterpret_cast<const char*>(words) + offset, here);
         to += here;
         src.value += here;
         size -= here;
@@ -235,7 +245,11 @@ u64 vtd_read64(takeover_unit* unit, unsigned int reg) {
         machine.on_pqt();
         return machine.pqt;
     }
-    return machine.fault_records.at(reg);
+    if (const auto at = machine.fault_records.find(reg); at != machine.fault_records.end())
+        return at->second;
+    // A command is as good as done when it is seen to.
+    assert(reg == VTD_REG_CCMD || reg == VTD_IOTLB_REG(unit->ecap));
+    return machine.answers ? 0 : u64{VTD_CCMD_ICC};
 }
 
 // 11.4.4: one command at a time; the enable bits take the state that is written.
@@ -285,7 +299,14 @@ void vtd_write64(takeover_unit* unit, unsigned int reg, u64 value) {
         machine.note(Op::WritePqa, value);
         machine.pqa = value;
         return;
+    case VTD_REG_CCMD:
+        machine.note(Op::WriteCcmd, value);
+        return;
     default:
+        if (reg == VTD_IOTLB_REG(unit->ecap)) {
+            machine.note(Op::WriteIotlb, value);
+            return;
+        }
         assert(reg == VTD_REG_RTADDR);
         machine.note(Op::WriteRtaddr, value);
         machine.rtaddr = value;
@@ -311,14 +332,28 @@ void vtd_inv_pasid_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvPasi
 
 void vtd_inv_iotlb_domain(takeover_unit* unit, u16 did) {
     Machine::of(unit).note(Op::InvIotlbDomain, 0, {did});
+    unit->stale |= !Machine::of(unit).forgets;
 }
 
-void vtd_inv_iotlb_all(takeover_unit* unit) { Machine::of(unit).note(Op::InvIotlbAll); }
+void vtd_inv_iotlb_all(takeover_unit* unit) {
+    Machine::of(unit).note(Op::InvIotlbAll);
+    unit->stale |= !Machine::of(unit).forgets;
+}
 
-void vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid, bool pasids) {
+int vtd_inv_devtlb(takeover_unit* unit, device*, u16 rid, bool pasids) {
     Machine& machine = Machine::of(unit);
     machine.note(pasids ? Op::InvDevtlbPasids : Op::InvDevtlb, 0, {}, {rid});
-    unit->nr_unanswered += !machine.functions_answer;
+    if (machine.functions_answer)
+        return machine.cannot_ask;
+    // 6.5.2.10: all waits are aborted, and queued again until the core says that it was enough.
+    const u64 command =
+        pasids ? VTD_QI_PASID_DEVTLB | u64{rid} << 16 : VTD_QI_DEVTLB | u64{rid} << 32;
+    for (unsigned aborts = 1; aborts < 100; aborts++) {
+        machine.time_outs++;
+        if (takeover_gives_up_device(unit, command, aborts))
+            return 0;
+    }
+    std::abort();
 }
 
 unsigned int vtd_device_off(device* dev, u16 rid, unsigned int off) {
@@ -336,6 +371,7 @@ device* vtd_find_device(takeover_unit* unit, u16 rid) {
     return at == found.end() ? nullptr : &at->second;
 }
 void vtd_put_device(device*) {}
+bool vtd_function_answers(takeover_unit* unit, u16) { return Machine::of(unit).strangers; }
 
 int vtd_submit(takeover_unit* unit, u64 low, u64 high) {
     Machine& machine = Machine::of(unit);
@@ -361,7 +397,7 @@ void vtd_reserve_irte(takeover_unit* unit, unsigned int index) {
     Machine::of(unit).reserved_irtes.insert(index);
 }
 
-void* vtd_alloc_table(takeover_unit* unit, gfp_t) { return Machine::of(unit).allocate(); }
+void* vtd_alloc_table(takeover_unit* unit, gfp_t gfp) { return Machine::of(unit).allocate(gfp); }
 void vtd_free_table(void* table) { vtd::current->free(table); }
 
 int vtd_read_oldmem(void* dst, phys_addr_t src, size_t size) {
@@ -377,6 +413,8 @@ const void* vtd_oldmem_ahead(phys_addr_t addr) {
 bool vtd_may_be_old_ram(phys_addr_t addr, size_t size) {
     return vtd::current->old_ram({addr}, size);
 }
+
+bool vtd_is_populated(u64 start, u64 size) { return vtd::current->populated(start, size); }
 
 void vtd_trace(takeover_unit* unit, vtd_trace_event event, unsigned what, u64 before, u64 now) {
     Machine::of(unit).traced.push_back({event, what, before, now});
@@ -397,6 +435,8 @@ int vtd_visit_reserved(takeover_unit* unit, vtd_reserved_fn fn, void* data) {
 }
 
 void udelay(unsigned long us) { vtd::current->waited += us; }
+
+void cond_resched() { vtd::current->rests++; }
 
 void shim_printk(const char* format, ...) {
     char line[512];

@@ -70,6 +70,8 @@ enum class Op {
     WritePqa,
     WritePrs,
     WritePectl,
+    WriteCcmd,
+    WriteIotlb,
     Submit,
     FlushLines,
     FlushWriteBuffer,
@@ -106,6 +108,8 @@ struct Traced {
 using Page = std::vector<u64>;
 
 class Machine {
+    std::array<unsigned long, TAKEOVER_DIDS / 64> live_{}, shared_{};
+
 public:
     Machine();
     ~Machine();
@@ -116,6 +120,10 @@ public:
 
     // Old memory: pages by address, and the header that says which are RAM.
     Page& old_page(Phys at);
+    // Where there is none: fills it, or returns false.
+    std::function<bool(Phys, std::span<u64>)> synthesize = [](Phys, std::span<u64>) {
+        return false;
+    };
     std::span<const u64> peek_old(Phys at) const; // nothing if there is no such page
     void add_old_ram(Phys start, u64 size);
     void write_elfcorehdr(Phys at, std::span<const std::pair<Phys, u64>> ranges);
@@ -124,10 +132,21 @@ public:
     // and the registers stay as they are.
     void forget();
 
+    // What the guard may take: half of what it finds.
+    void budget(unsigned pages) { pool.left = 2 * (budget_ = pages); }
+    unsigned budget() const { return budget_; }
+
+    // Another unit of the same machine: what the takeover keeps of this one it goes on keeping.
+    void next_unit();
+    const u64* our_page(u64 at) const; // NULL: it is none
+
     // A page for our root table, as the driver allocates it.
     u64* new_root();
 
     takeover_unit unit{};
+    takeover_pool pool{.left = 0, .identities = {}, .live = live_.data(), .shared = shared_.data()};
+    // Where there is something that is no old RAM.
+    std::function<bool(u64, u64)> populated = [](u64, u64) { return true; };
     u32 gsts = 0;
     u64 rtaddr = 0;
     u32 fsts = 0;
@@ -142,6 +161,7 @@ public:
     bool drains = true;                        // the queue's descriptors complete
     std::map<unsigned int, u64> fault_records; // by register
     unsigned long waited = 0;                  // microseconds that the core spent
+    unsigned rests = 0;                        // times that others could have run
     bool answers = true;                       // the unit completes its commands
     std::optional<int> allocations;            // that still succeed; nothing: all
     std::set<Phys> poisoned;                   // pages that cannot be read
@@ -151,19 +171,26 @@ public:
     std::vector<Reserved> firmware;  // ranges that firmware reserves for devices
     std::map<Rid, device> functions; // that are there when the tables are adopted
     bool functions_answer = true;    // they do when they are asked to forget
+    bool strangers = true;           // others are there, too
+    bool forgets = true;             // the unit does what invalidations ask of it
+    unsigned time_outs = 0;          // of the queue, because they do not
+    int cannot_ask = 0;              // what sending them a command returns
     std::set<unsigned int> reserved_irtes;
     std::vector<Event> events;
     std::vector<std::string> log;
     std::vector<Traced> traced;
     const u64* watched = nullptr;
-    std::size_t live_tables = 0; // allocated and not freed
-    std::size_t reads = 0;       // of old memory
+    std::size_t live_tables = 0;         // allocated and not freed
+    std::size_t most_tables = 0;         // at a time
+    unsigned allocations_that_panic = 0; // before there is a process to kill
+    std::size_t reads = 0;               // of old memory
     std::function<void(Phys, std::size_t)> on_read = [](Phys, std::size_t) {};
 
     void note(Op op, u64 value = 0, Did did = {}, Rid rid = {});
     u32 queue_head();
     bool may_allocate();
-    u64* allocate();
+    u64* allocate(gfp_t gfp);
+    void begin_unit(const takeover_unit& before);
     void free(void* table);
     int new_did();
     int read_old(void* dst, Phys src, std::size_t size);
@@ -172,9 +199,10 @@ public:
     std::vector<std::span<u64>> tables() const;
 
 private:
+    unsigned budget_ = 1024; // of a kdump kernel with 256 MiB
     std::array<unsigned long, TAKEOVER_RIDS / 64> adopted_{};
-    std::array<unsigned long, TAKEOVER_RIDS / 64> confined_{};
-    std::array<unsigned long, TAKEOVER_DIDS / 64> dids_{}, live_{}, shared_{};
+    std::array<unsigned long, TAKEOVER_RIDS / 64> confined_{}, silent_{};
+    std::array<unsigned long, TAKEOVER_DIDS / 64> dids_{};
     std::map<Phys, Page> old_;
     std::vector<std::pair<Phys, u64>> ram_;
     std::map<void*, std::unique_ptr<u64[], void (*)(void*)>> tables_;

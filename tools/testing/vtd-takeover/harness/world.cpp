@@ -28,7 +28,10 @@ World* the_world = nullptr;
 // What a page of the allocator may have held: a present entry of any table, to nowhere good.
 constexpr u64 left_over = 0xdead0003;
 
-// Of the drivers of a crash kernel.
+// For the guards.
+constexpr unsigned enough_pages = 60;
+
+// Of the drivers of a kdump kernel.
 constexpr u64 buffers_size = 1 << 20;
 
 // The same addresses in every run, and such as a unit of 39 bits can name.
@@ -39,7 +42,7 @@ std::span<u64> words_at(Hpa first, u64 size) {
     return {static_cast<u64*>(mapped), size / sizeof(u64)};
 }
 
-// Of the first crash kernel and the one after it.
+// Of the first kdump kernel and the one after it.
 constexpr unsigned crash_kernels = 2;
 
 std::span<u64> crash_memory(unsigned n) {
@@ -81,7 +84,7 @@ class Plain final : public Source {
 public:
     explicit Plain(const Memory& memory) : memory_(memory) {}
     std::optional<u64> word(Table, Hpa at) override {
-        if (memory_.owner(at) == Owner::nobody)
+        if (memory_.owner(at) == Owner::nobody || memory_.is_poisoned(at, sizeof(u64)))
             return {};
         return memory_.load(at);
     }
@@ -124,8 +127,8 @@ World& World::current() {
 
 World::Unit::Unit(std::string called, const world::Unit& description, Memory& memory)
     : name(std::move(called)), hardware(description.capabilities, memory),
-      adopted(TAKEOVER_RIDS / 64), confined(TAKEOVER_RIDS / 64), dids(TAKEOVER_DIDS / 64),
-      live(TAKEOVER_DIDS / 64), shared(TAKEOVER_DIDS / 64) {
+      adopted(TAKEOVER_RIDS / 64), confined(TAKEOVER_RIDS / 64), silent(TAKEOVER_RIDS / 64),
+      dids(TAKEOVER_DIDS / 64) {
     begin(description.scalable);
 }
 
@@ -135,15 +138,13 @@ void World::Unit::begin(bool scalable) {
     core.scalable = scalable;
     core.cap = hardware.capabilities().cap;
     core.ecap = hardware.capabilities().ecap;
-    core.guard_budget = 1000;
     core.address_bits = hardware.capabilities().host_width;
-    for (auto* bits : {&adopted, &confined, &dids, &live, &shared})
+    for (auto* bits : {&adopted, &confined, &silent, &dids})
         std::ranges::fill(*bits, 0);
     core.adopted = adopted.data();
     core.confined = confined.data();
+    core.silent = silent.data();
     core.dids = dids.data();
-    core.live = live.data();
-    core.shared = shared.data();
     used = {{0}, of_driver};
     given.clear();
     exhausted = false;
@@ -151,7 +152,7 @@ void World::Unit::begin(bool scalable) {
 }
 
 World::World(const Description& of, Failures failures)
-    : description(of), failures_(failures),
+    : description(of), live(TAKEOVER_DIDS / 64), shared(TAKEOVER_DIDS / 64), failures_(failures),
       // The ranges come before the tables in them.
       builder_((memory.add(world::old_memory, world::old_memory_size, Owner::old_kernel),
                 memory.add(world::firmware_memory, world::firmware_size, Owner::firmware),
@@ -160,6 +161,7 @@ World::World(const Description& of, Failures failures)
     assert(!the_world);
     the_world = this;
     totals.worlds++;
+    budget(enough_pages);
 
     own_memory(0);
     const u64 data = reinterpret_cast<u64>(__data_start) & ~(page_size - 1);
@@ -170,6 +172,7 @@ World::World(const Description& of, Failures failures)
     for (const world::Unit& unit : description.units) {
         Unit& here = *units.emplace_back(
             std::make_unique<Unit>(fmt::format("dmar{}", units.size()), unit, memory));
+        here.core.pool = &pool;
         const world::Builder::Queue& queue = builder_.queues[index(here)];
         here.hardware.leave(command::translation | command::srtp | (unit.queue ? command::qie : 0) |
                                 (unit.interrupt_entries ? command::ire | command::sirtp : 0),
@@ -203,7 +206,7 @@ World::World(const Description& of, Failures failures)
     }
 }
 
-// The memory of the n-th crash kernel, and its drivers' buffers.
+// The memory of the n-th kdump kernel, and its drivers' buffers.
 void World::own_memory(unsigned n) {
     const auto words = crash_memory(n);
     std::ranges::fill(words, 0);
@@ -227,6 +230,16 @@ bool World::is_forbidden(Hpa where) const {
            });
 }
 
+bool World::is_populated(Hpa first, u64 size) const {
+    const auto meets = [&](Hpa at, u64 bytes) {
+        return first.value < at.value + bytes && at.value < first.value + size;
+    };
+    return meets(world::firmware_memory, world::firmware_size) ||
+           meets(world::registers, page_size) || std::ranges::any_of(own(), [&](const auto& range) {
+               return meets(range.first, range.second);
+           });
+}
+
 World::~World() {
     the_world = nullptr;
     totals.steps += steps;
@@ -234,7 +247,7 @@ World::~World() {
 }
 
 // The pages of the core's own that hardware reads stay where they are in this process, and belong
-// to the crash kernel that follows. The one before it had them elsewhere.
+// to the kdump kernel that follows. The one before it had them elsewhere.
 void World::relocate() {
     const u64 shared = takeover_blocked_table() & root::ctp.mask();
     std::map<u64, u64> moved;
@@ -270,7 +283,7 @@ void World::name_identity(const Unit& unit) {
                 dma.old->did = page->did;
 }
 
-// What a request of before the second crash has to get from now on: what the crash kernel's driver
+// What a request of before the second crash has to get from now on: what the kdump kernel's driver
 // mapped, what the first kernel did, or nothing.
 void World::outlive(Tracked& dma) const {
     const std::size_t unit = devices[dma.device].unit;
@@ -284,7 +297,7 @@ void World::outlive(Tracked& dma) const {
     }
     if (who.stage == Stage::held && description.devices[dma.device].reserved &&
         memory.owner({iova.value}) == Owner::firmware) {
-        // Each page where it is. Only the id, which is the crash kernel's choice, is read off.
+        // Each page where it is. Only the id, which is the kdump kernel's choice, is read off.
         if (const auto page = now(dma))
             dma.old = Translation{
                 {iova.value & ~(page_size - 1)}, page_bits, true, true, page->did, false};
@@ -329,8 +342,11 @@ void World::crash_again(bool all_ram) {
     memory.pass(world::buffers_of(crashes - 1), Owner::old_kernel);
     pages_.clear();
     own_memory(crashes++);
-    for (const auto& unit : units)
+    budget(enough_pages);
+    for (const auto& unit : units) {
         unit->begin(unit->core.scalable);
+        unit->core.pool = &pool;
+    }
     for (auto& [rid, who] : requesters)
         who = {};
     for (Function& function : functions)
@@ -452,7 +468,7 @@ u64* World::allocate() {
     u64* const page = free_pages_.back();
     free_pages_.pop_back();
     pages_.insert(page);
-    // The zeroes are the crash kernel's stores: a unit may yet see what was there before.
+    // The zeroes are the kdump kernel's stores: a unit may yet see what was there before.
     for (std::size_t i = 0; i < page_size / sizeof(u64); i++) {
         page[i] = 0;
         memory.stored({reinterpret_cast<u64>(page + i)}, left_over);
@@ -625,9 +641,7 @@ bool World::cached(const Unit& unit, Did did) {
 // Does an entry of a device that was not released have this id? Our tables say, whatever they
 // were made from.
 bool World::translates(const Unit& unit, Did did) const {
-    // What software cannot read is poison, and no use to the unit either; but not what it cannot
-    // map.
-    if (!unit.closed || (failures_.old_read && chances.old_reads >= failures_.old_read))
+    if (!unit.closed)
         return false;
     const u64 rtaddr = *unit.hardware.roots().begin();
     return std::ranges::any_of(tracked_, [&](const Tracked& dma) {
@@ -651,10 +665,15 @@ int World::old_read_fails() {
 // What may be blocked rather than alive.
 bool World::excused(const Tracked& dma) const {
     return blocking || dma.damaged || dma.mixed || dma.out_of_sight ||
+           functions[function_of(dma.device)].hung ||
            units[description.devices[dma.device].unit]->exhausted ||
            (failures_.allocation && chances.allocations >= failures_.allocation) ||
-           (failures_.window && chances.old_reads >= failures_.window) ||
-           (failures_.old_read && chances.old_reads >= failures_.old_read);
+           (failures_.window && chances.old_reads >= failures_.window) || is_poisoned();
+}
+
+// Is there a table by now that nobody can read, the unit neither?
+bool World::is_poisoned() const {
+    return failures_.old_read && chances.old_reads >= failures_.old_read;
 }
 
 const world::Domain& World::domain_of(const Tracked& dma) const {
@@ -680,7 +699,7 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
     const auto* const damaged = dma.damaged ? std::get_if<Translation>(&*dma.damaged) : nullptr;
     const bool shielded = (dma.old && is_forbidden(world::target(*dma.old, iova))) ||
                           (damaged && is_forbidden(world::target(*damaged, iova)));
-    // Its tables are the crash kernel's memory, which nobody can keep from being written, until
+    // Its tables are the kdump kernel's memory, which nobody can keep from being written, until
     // they are not its tables any more.
     const bool adrift =
         !unit.closed && std::ranges::any_of(description.damage, [&](const world::Damage& damage) {
@@ -735,7 +754,7 @@ void World::judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>&
             (where.value & ~(page_size - 1)) == takeover_scratch_page())
             continue;
         if (is_forbidden(where) && (unit.closed || !shielded))
-            broken(Invariant::shield, dma.request, there + ", the crash kernel's");
+            broken(Invariant::shield, dma.request, there + ", the kdump kernel's");
         // What firmware needs is let through beside all else.
         const bool reserved = excused(dma) && of_firmware(page) && where.value == iova.value;
         if (!(dma.old && same(page, *dma.old, iova)) && !as_damaged && !reserved && !dma.mixed)
@@ -788,7 +807,7 @@ void World::judge(const Unit& unit, const TrackedInterrupt& interrupt,
         if (may_be_now && now && outcome == *now)
             continue;
         if (const auto* fault = std::get_if<InterruptFault>(&outcome)) {
-            if (may_be_old && !interrupt.old)
+            if (may_be_old && (!interrupt.old || is_poisoned()))
                 continue;
             if (!may_be_now || now)
                 broken(Invariant::alive, fmt::format("may be blocked: {}", text(fault->reason)));

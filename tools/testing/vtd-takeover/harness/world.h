@@ -80,9 +80,9 @@ class World {
 public:
     explicit World(const Description& description, Failures failures = {});
     ~World();
-    // The crash kernel crashes as well: what it has becomes old, and a further one follows. Its map
+    // The kdump kernel crashes as well: what it has becomes old, and a further one follows. Its map
     // of RAM has the first kernel's memory, too, or its own alone, as kexec would make it from what
-    // a crash kernel is told: then tables of the first kernel are not to be believed.
+    // a kdump kernel is told: then tables of the first kernel are not to be believed.
     void crash_again(bool all_ram);
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -97,7 +97,7 @@ public:
         std::string name;
         takeover_unit core{};
         model::Unit hardware;
-        std::vector<unsigned long> adopted, confined, dids, live, shared;
+        std::vector<unsigned long> adopted, confined, silent, dids;
         std::set<Did> used;    // domain ids that a new domain does not get
         std::set<Did> given;   // those that new domains got
         bool exhausted;        // there was none left: somebody may have to be blocked
@@ -141,6 +141,10 @@ public:
         model::Device device;
         unsigned ours = 0; // VTD_DEVICE_*, by this kernel and not by the one that died
         bool gone = false;
+        bool hung = false;      // answers no invalidation
+        bool unseen = false;    // the kdump kernel does not know of it,
+        bool header = false;    // or sees no more than 256 bytes of its configuration space
+        unsigned time_outs = 0; // that this made
         unsigned on() const {
             const auto& can = device.can();
             return can.ats * VTD_DEVICE_ATS | can.pasid * VTD_DEVICE_PASID |
@@ -150,6 +154,8 @@ public:
 
     const Description description;
     Memory memory;
+    std::vector<unsigned long> live, shared;
+    takeover_pool pool{}; // of all units
     std::vector<std::unique_ptr<Unit>> units;
     std::vector<::device> devices;
     std::vector<Function> functions; // of the devices
@@ -164,9 +170,15 @@ public:
     // Whose own requester id that is; one that is gone is nobody's.
     device* find_device(const Unit& unit, Rid rid);
 
-    // The crash kernel's memory, and what no device may reach before its driver maps.
+    // The kdump kernel's memory, and what no device may reach before its driver maps.
     std::array<std::pair<Hpa, u64>, 3> own() const;
     bool is_forbidden(Hpa where) const;
+    // Is there anything at all, but for the old kernel's RAM?
+    bool is_populated(Hpa first, u64 size) const;
+    // For the guards, of one unit if it is alone.
+    void budget(unsigned pages) {
+        pool = {.left = 2 * pages, .identities = {}, .live = live.data(), .shared = shared.data()};
+    }
 
     Schedule* schedule = nullptr;   // if tasks run by turns
     bool doubts = false;            // what is known is found out again, and has to be the same
@@ -181,7 +193,7 @@ public:
     void check();
     void check(Unit& unit);
 
-    // The crash kernel's interrupt table of a unit.
+    // The kdump kernel's interrupt table of a unit.
     std::span<u64> interrupt_table(Unit& unit);
 
     // What tables say, past all caches.
@@ -200,10 +212,10 @@ public:
     void prepare_ats(Function& function);
     void switch_on(Function& function, unsigned what);
     void switch_off(Function& function, unsigned what);
-    void forget_function(Unit& unit, Function& function, bool pasids);
+    void forget_function(Unit& unit, Rid rid, bool pasids);
     void settled(const Function& function) const;
 
-    // Memory of the crash kernel, in pages, for tables of the takeover and of the driver.
+    // Memory of the kdump kernel, in pages, for tables of the takeover and of the driver.
     u64* allocate();
     u64* allocate_in_a_row(std::size_t pages); // all or none
     void release_page(void* page);
@@ -232,7 +244,7 @@ private:
         std::optional<Outcome> damaged{}; // by the damaged tables, if that differs
         // What the caches hold for it they hold for damaged entries, too: the domain id is theirs.
         bool mixed = false;
-        // Its tables are not in what the crash kernel knows as RAM.
+        // Its tables are not in what the kdump kernel knows as RAM.
         bool out_of_sight = false;
     };
 
@@ -259,6 +271,7 @@ private:
     void judge(const Unit& unit, const Tracked& dma, const std::set<Outcome>& outcomes) const;
     void forgotten(const Unit& unit) const;
     bool excused(const Tracked& dma) const;
+    bool is_poisoned() const;
     bool may_have_id_of_driver(const Tracked& dma) const;
     void untouched(const Function& function, unsigned what) const;
     [[noreturn]] void broken(Invariant invariant, const Request& request,

@@ -154,6 +154,18 @@ void Memory::drain() {
     buffered_.clear();
 }
 
+void Memory::poison(Hpa first, u64 size) {
+    for (Hpa at{first.value & ~u64{7}}; at < first + size; at = at + sizeof(u64)) {
+        poisoned_.insert(at);
+        changed(at);
+    }
+}
+
+bool Memory::is_poisoned(Hpa first, u64 size) const {
+    const auto next = poisoned_.lower_bound({first.value & ~u64{7}});
+    return next != poisoned_.end() && *next < first + size;
+}
+
 std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
     std::vector<u64> values;
     seen(at, unit, values);
@@ -163,7 +175,7 @@ std::vector<u64> Memory::seen(Hpa at, const Capabilities& unit) const {
 void Memory::seen(Hpa at, const Capabilities& unit, std::vector<u64>& values) const {
     values.clear();
     const u64* now = word(at);
-    if (!now)
+    if (!now || poisoned_.contains(at))
         return;
     values.push_back(*now);
     const auto older = older_.find(at);

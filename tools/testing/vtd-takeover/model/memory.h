@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -55,11 +56,15 @@ public:
     // Somebody stored to an attached word that held `before`.
     void stored(Hpa at, u64 before);
 
+    // Words that cannot be read any more, neither by software nor by a unit.
+    void poison(Hpa first, u64 size);
+    bool is_poisoned(Hpa first, u64 size) const;
+
     void flush(Hpa first, u64 size); // CLFLUSH of these lines
     void drain();                    // the write buffer
 
-    // All that a unit may see of a word; nothing where there is no memory. The value of now is the
-    // first.
+    // All that a unit may see of a word; nothing where there is no memory, or poison. The value of
+    // now is the first.
     std::vector<u64> seen(Hpa at, const Capabilities& unit) const;
     void seen(Hpa at, const Capabilities& unit, std::vector<u64>& values) const;
 
@@ -87,6 +92,7 @@ private:
     std::map<Hpa, Range> ranges_;
     std::map<Hpa, std::unique_ptr<u64[]>> pages_;
     OlderWords older_;
+    std::set<Hpa> poisoned_;
     std::vector<Hpa> buffered_; // words with something in the write buffer
     std::vector<HardwareStore> by_hardware_;
     std::vector<Hpa> changed_;

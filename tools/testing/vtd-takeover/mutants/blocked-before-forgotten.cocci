@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What an earlier crash kernel had blocked becomes an entry like that of nobody.
+// What an earlier kdump kernel had blocked becomes an entry like that of nobody.
 //
 // file: tables.c
 // breaks: EXPECT

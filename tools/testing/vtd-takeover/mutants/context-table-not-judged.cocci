@@ -10,5 +10,7 @@ expression addr, page;
 @@
 - if (!takeover_oldmem_plausible(addr, VTD_TABLE_SIZE))
 - 	return -EFAULT;
-  if (vtd_read_oldmem(page, addr, VTD_TABLE_SIZE))
+  if (vtd_read_oldmem(page, addr, VTD_TABLE_SIZE)) {
+  	...
   	return -EIO;
+  }

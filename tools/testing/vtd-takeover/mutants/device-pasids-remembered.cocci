@@ -8,5 +8,5 @@
 @@
 expression unit, dev, rid;
 @@
-- vtd_inv_devtlb(unit, dev, rid, true);
-+ vtd_inv_devtlb(unit, dev, rid, false);
+- tell(unit, dev, rid, true)
++ tell(unit, dev, rid, false)

@@ -9,4 +9,4 @@
 expression unit;
 @@
 - if (!(unit->ecap & VTD_ECAP_DT))
-- 	return;
+- 	return 0;

@@ -8,4 +8,5 @@
 @@
 expression unit, dev, rid;
 @@
-- vtd_inv_devtlb(unit, dev, rid, false);
+- ret = tell(unit, dev, rid, false);
++ ret = 0;

@@ -8,5 +8,5 @@
 @@
 expression use, unit;
 @@
-- test_bit(use->did, unit->dids) && !is_spared(unit, use->rid)
+- test_bit(use->did, unit->dids) && !takeover_is_spared(unit, use->rid)
 + test_bit(use->did, unit->dids)

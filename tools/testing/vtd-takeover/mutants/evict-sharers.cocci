@@ -8,5 +8,5 @@
 @@
 expression use, unit;
 @@
-- !may_evict(unit, &use) || test_bit(use.did, unit->shared)
+- !may_evict(unit, &use) || test_bit(use.did, unit->pool->shared)
 + !may_evict(unit, &use)

@@ -6,11 +6,12 @@
 // breaks: SHIELD
 
 @@
+expression on;
 @@
-takeover_make_forget(...)
-{
-<...
-- if (on & VTD_DEVICE_ATS)
--   forget_translations(unit, dev, rid, on & VTD_DEVICE_PASID);
-...>
-}
+  takeover_make_forget(...)
+  {
+  <...
+- on & VTD_DEVICE_ATS
++ false
+  ...>
+  }

@@ -10,7 +10,7 @@
 takeover_make_forget(...)
 {
 <...
-- forget_translations(unit, dev, rid, on & VTD_DEVICE_PASID);
-+ forget_translations(unit, dev, rid, false);
+- forget_translations(unit, dev, rid, on & VTD_DEVICE_PASID)
++ forget_translations(unit, dev, rid, false)
 ...>
 }

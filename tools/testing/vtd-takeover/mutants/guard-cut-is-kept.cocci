@@ -6,8 +6,8 @@
 // breaks: SHIELD
 
 @@
-expression guard, buffer;
+expression guard, f, level, buffer;
 identifier ret;
 @@
-- return ret ? keep_copy(guard, buffer) : AS_IT_IS;
+- return ret ? keep_changed(guard, f, level, buffer) : AS_IT_IS;
 + return AS_IT_IS;

@@ -6,8 +6,6 @@
 // breaks: TAGS
 
 @@
-expression ret, guard, entry, word, did;
+expression entry, word, did;
 @@
-- ret = takeover_write_later(guard->unit, entry + 1,
--				   word | FIELD_PREP(VTD_CTX_DID, did));
-+ ret = 0;
+- WRITE_ONCE(entry[1], word | FIELD_PREP(VTD_CTX_DID, did));

@@ -6,11 +6,6 @@
 // breaks: TAGS
 
 @@
+expression entry, words, did;
 @@
-name_identity(...)
-{
-<...
-- ret = takeover_write_later(guard->unit, entry + 1, word);
-+ ret = 0;
-...>
-}
+- entry[1] = (words[1] & ~VTD_PTE_DID) | FIELD_PREP(VTD_PTE_DID, did);

@@ -6,8 +6,7 @@
 // breaks: ALIVE
 
 @@
-expression top, guard, f, levels;
-identifier bits;
+expression identity, base;
 @@
-- identity_word(guard, f, levels + 1, 0, 1ULL << bits, top)
-+ identity_word(guard, f, levels + 1, 0, 1ULL << 32, top)
+- base >= identity->limit
++ base >= 1ULL << 32

@@ -12,6 +12,6 @@ statement S;
 take_back(...)
 {
 <...
-- takeover_memo_free(&guard->memo);
+- takeover_memo_forget(&guard->memo);
 ...>
 }

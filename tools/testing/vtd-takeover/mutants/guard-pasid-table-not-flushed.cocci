@@ -6,7 +6,9 @@
 // breaks: ALIVE
 
 @@
-expression table;
+expression table, last;
+identifier ours;
 @@
 - vtd_flush_lines(table, VTD_TABLE_SIZE);
-  return virt_to_phys(table);
+  if (!ours)
+  	*last = table;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What is dropped is still in the caches when its id is given to reserved memory, or to a driver.
+// What is dropped is still in the caches when its id is given to reserved memory, or to a driver; and
+// who passed through still does, past its table.
 //
 // file: unit.c
-// breaks: CLOSED
+// breaks: FRESH
 
 @@
 expression unit;

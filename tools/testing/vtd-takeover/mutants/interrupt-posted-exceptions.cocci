@@ -6,7 +6,7 @@
 // breaks: CLOSED
 
 @@
-expression control;
+expression unit, control;
 @@
-- if (FIELD_GET(VTD_PID_NV, control) < VTD_VECTOR_FIRST)
-- 	return ...;
+- return judge_vector(unit, FIELD_GET(VTD_PID_NV, control));
++ return NULL;

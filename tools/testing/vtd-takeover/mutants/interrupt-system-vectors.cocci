@@ -8,5 +8,5 @@
 @@
 expression vector, unit;
 @@
-- vector >= unit->system_vector
-+ vector > 0xff
+- test_bit(vector, unit->fatal_vectors)
++ (vector > 0xff)

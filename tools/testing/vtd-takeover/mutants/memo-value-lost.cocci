@@ -6,9 +6,7 @@
 // breaks: SHIELD
 
 @@
-symbol memo, chain, key, value;
+expression places, key, value;
 @@
-  put_key(memo, chain,
-- key | value
-+ key
-  );
+- WRITE_ONCE(places[0], key | value);
++ WRITE_ONCE(places[0], key);

@@ -6,7 +6,13 @@
 // breaks: TAGS
 
 @@
-expression unit, entry, rid;
+expression unit, entry, rid, span;
 @@
-- if (unit->scalable)
-- 	return pasids_are_known(unit, entry, rid);
+- if (!unit->scalable)
+- 	takeover_tag(unit, rid, FIELD_GET(VTD_CTX_DID, entry[1]));
++ takeover_tag(unit, rid, FIELD_GET(VTD_CTX_DID, entry[1]));
+  if (!leads_to_old_ram(unit, entry, rid, span) ||
+-     (unit->scalable && !pasids_are_known(unit, entry, rid))
++     false
+  )
+  	return false;

@@ -6,7 +6,7 @@
 // breaks: ALIVE
 
 @@
-expression entry;
+expression entry, unit;
 @@
   WRITE_ONCE(entry[0], entry[0] | VTD_CTX_PRESENT);
-- vtd_flush_lines(entry, sizeof(*entry));
+- vtd_flush_lines(entry, takeover_entry_words(unit) * sizeof(*entry));

@@ -6,7 +6,7 @@
 // breaks: FRESH
 
 @@
-expression ret, unit;
+expression ret, unit, timeout;
 @@
-- ret = await_status(unit, VTD_GSTS_RTPS, true);
+- ret = await_status(unit, VTD_GSTS_RTPS, true, timeout);
 + ret = 0;

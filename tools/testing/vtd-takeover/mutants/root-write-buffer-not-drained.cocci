@@ -9,4 +9,5 @@
 expression unit, ret;
 @@
 - vtd_flush_write_buffer(unit);
+  takeover_forget_all(unit);
   ret = set_root(...);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A machine whose kernel died, as its devices live through what a crash kernel does to the IOMMU.
+// A machine whose kernel died, as its devices live through what a kdump kernel does to the IOMMU.
 // Devices repeat what they were told before the crash; what becomes of it is looked up in the
 // model's units and memory, one outcome each: caches are the tests' business. Counted is what is
-// lost. What a crash kernel does is strategies.h's.
+// lost. What a kdump kernel does is strategies.h's.
 
 #pragma once
 
@@ -35,7 +35,7 @@ struct Scene {
 // What a strategy costs.
 struct Losses {
     unsigned dumps{};
-    unsigned crash_pages{};    // of the crash kernel's, written to by accident
+    unsigned crash_pages{};    // of the kdump kernel's, written to by accident
     unsigned old_pages{};      // of the crashed kernel's: the dump holds something else
     unsigned old_changed{};    // words of the crashed kernel's that software changed
     unsigned blocks_nulled{};  // disk blocks that became zeroes
@@ -55,7 +55,7 @@ public:
     void round();
     // Its driver has mapped: from here on what it did before is the driver's to end.
     void taken(std::size_t device) { states_[device].taken = true; }
-    // The crash kernel's driver of a device resets it; false if the device is dead.
+    // The kdump kernel's driver of a device resets it; false if the device is dead.
     bool reset(std::size_t device);
     // The driver lets it read and write one page, by this address.
     bool use(std::size_t device, Iova iova, Hpa page);

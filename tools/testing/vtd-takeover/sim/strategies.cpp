@@ -12,13 +12,13 @@ namespace vtd::sim {
 
 namespace {
 
-// Where the crash kernel's drivers have their buffers, and by which addresses.
+// Where the kdump kernel's drivers have their buffers, and by which addresses.
 constexpr Hpa buffers = CrashKernel::default_page;
 constexpr Iova first_iova{0x1000};
 
 Hpa buffer(std::size_t device) { return buffers + device * page_size; }
 
-// Tables of the crash kernel's, written by a program.
+// Tables of the kdump kernel's, written by a program.
 class Tables {
 public:
     explicit Tables(Machine& machine) : machine_(machine) {}
@@ -140,7 +140,7 @@ void drivers(Machine& machine, const std::function<Iova(std::size_t device, Hpa 
     }
 }
 
-// Each device gets a table of its own in a root of the crash kernel's.
+// Each device gets a table of its own in a root of the kdump kernel's.
 Iova own_table(Machine& machine, Tables& tables, const std::vector<Hpa>& roots, std::size_t device,
                Hpa page) {
     const Hpa top = tables.page();
@@ -242,7 +242,7 @@ Losses in_place(const Scene& scene) {
     return machine.finish();
 }
 
-// New mappings beside the old ones, in copies of the page tables; the crash kernel begins with the
+// New mappings beside the old ones, in copies of the page tables; the kdump kernel begins with the
 // addresses that its allocator gives first, and does not know which are in use.
 Losses beside(const Scene& scene) {
     Machine machine(scene);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A crash kernel that crashes, too. The next one finds the tables of the one before it: entries of
+// A kdump kernel that crashes, too. The next one finds the tables of the one before it: entries of
 // the first kernel that are still adopted, entries that block, and the drivers' own. It has to take
 // all of them over as they are.
 

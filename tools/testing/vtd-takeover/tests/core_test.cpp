@@ -231,16 +231,21 @@ TEST_P(Core, InstallsWithTranslationOn) {
     machine.events.clear();
     ASSERT_EQ(takeover_install(&machine.unit), 0);
 
-    std::vector wanted{Op::FlushWriteBuffer, Op::WriteRtaddr, Op::WriteGcmd, Op::InvContextAll};
+    // Before the command, too: of ids that nobody in the old tables has.
+    std::vector forgets{Op::InvContextAll, Op::InvIotlbAll};
     if (scalable())
-        wanted.push_back(Op::InvPasidAll);
-    wanted.push_back(Op::InvIotlbAll);
+        forgets.insert(forgets.begin() + 1, Op::InvPasidAll);
+    std::vector wanted{Op::FlushWriteBuffer};
+    wanted.insert(wanted.end(), forgets.begin(), forgets.end());
+    wanted.insert(wanted.end(), {Op::WriteRtaddr, Op::WriteGcmd});
+    wanted.insert(wanted.end(), forgets.begin(), forgets.end());
     EXPECT_EQ(ops(), wanted);
 
-    EXPECT_EQ(machine.events[1].value,
+    const std::size_t command = 1 + forgets.size();
+    EXPECT_EQ(machine.events[command].value,
               reinterpret_cast<uintptr_t>(machine.unit.root) | (scalable() ? 1ULL << 10 : 0));
     // TES and QIES stay as they were; SRTP is the one command, SIRTP is not given again.
-    EXPECT_EQ(machine.events[2].value, 0xc4000000U);
+    EXPECT_EQ(machine.events[command + 1].value, 0xc4000000U);
     EXPECT_EQ(machine.unit.state, TAKEOVER_INSTALLED);
     EXPECT_TRUE(logged("adopted 4 devices on 2 buses"));
 }
@@ -250,7 +255,8 @@ TEST_P(Core, LeavesInvalidationToHardwareThatDoesIt) {
     adopt();
     machine.events.clear();
     ASSERT_EQ(takeover_install(&machine.unit), 0);
-    EXPECT_EQ(ops(), (std::vector{Op::FlushWriteBuffer, Op::WriteRtaddr, Op::WriteGcmd}));
+    EXPECT_EQ(std::ranges::count(ops(), Op::InvIotlbAll), 1);
+    EXPECT_EQ(ops().back(), Op::WriteGcmd);
 }
 
 TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
@@ -259,14 +265,14 @@ TEST_P(Core, ReleasesInTheOrderOfTheSpecification) {
     machine.watched = ours(disk).data();
     const u64 before = *machine.watched;
 
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1);
 
     std::vector wanted{Op::FlushLines, Op::FlushWriteBuffer, Op::InvContext};
     if (scalable())
         wanted.insert(wanted.end(), {Op::InvPasidAll, Op::InvIotlbAll});
     else
         wanted.push_back(Op::InvIotlbDomain);
-    wanted.insert(wanted.end(), {Op::InvDevtlb, Op::DeviceOff});
+    wanted.insert(wanted.end(), {Op::InvDevtlb, Op::InvDevtlb, Op::DeviceOff});
     EXPECT_EQ(ops(), wanted);
     EXPECT_EQ(machine.traced, (std::vector<Traced>{{VTD_TRACE_RELEASE, disk.value, 0, 0}}));
 
@@ -290,7 +296,7 @@ TEST_P(Core, ReleasesOneDeviceAlone) {
     device dev{.rids = {nic.value}};
 
     EXPECT_TRUE(takeover_holds_device(&machine.unit, &dev));
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1);
 
     EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
     EXPECT_EQ(held(), (std::set{disk, sound, bridge_alias}));
@@ -299,13 +305,26 @@ TEST_P(Core, ReleasesOneDeviceAlone) {
         EXPECT_TRUE(same(ours(rid), old(rid)));
 
     machine.events.clear();
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0);
     EXPECT_EQ(ops(), std::vector<Op>{});
 
     // A device-TLB is all that an entry of nobody's could have left behind.
     dev.on = VTD_DEVICE_ATS;
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
-    EXPECT_EQ(ops(), (std::vector{Op::InvDevtlb, Op::DeviceOff}));
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0);
+    EXPECT_EQ(ops(), (std::vector{Op::InvDevtlb, Op::InvDevtlb, Op::DeviceOff}));
+}
+
+// It is gone; what firmware needs is not, nor what a driver has mapped.
+TEST_P(Core, LosesADevice) {
+    machine.firmware = {{sound, 0x7f000000, 0x7f000fff}};
+    EXPECT_FALSE(takeover_lose_rid(&machine.unit, nic.value));
+    adopt_and_install();
+    EXPECT_FALSE(takeover_lose_rid(&machine.unit, sound.value));
+    EXPECT_FALSE(takeover_lose_rid(&machine.unit, Rid::of(7, 7, 0).value));
+    EXPECT_TRUE(takeover_lose_rid(&machine.unit, nic.value));
+    EXPECT_TRUE(blocked(nic));
+    EXPECT_FALSE(takeover_lose_rid(&machine.unit, nic.value));
+    EXPECT_TRUE(same(ours(sound), old(sound)));
 }
 
 // intel_iommu_takeover=off, or another unit translated and this one did not: it has no root table.
@@ -316,7 +335,7 @@ TEST_P(Core, ReleasesNothingFromAUnitThatWasNotTakenOver) {
     for (const auto state : {TAKEOVER_IDLE, TAKEOVER_FOUND}) {
         machine.unit.state = state;
         EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
-        EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+        EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0);
         EXPECT_EQ(takeover_own_table(&machine.unit, nic.value), 0);
         EXPECT_TRUE(machine.events.empty());
     }
@@ -326,14 +345,14 @@ TEST_P(Core, ReleasesNothingFromAUnitThatWasNotTakenOver) {
 TEST_P(Core, LeavesADriversEntryAlone) {
     adopt_and_install();
     device dev{{nic.value}};
-    ASSERT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
+    ASSERT_EQ(takeover_release_device(&machine.unit, &dev), 1);
     u64* entry = takeover_context_entry(&machine.unit, nic.value);
     entry[1] = 0x702;
     entry[0] = 0x5001;
 
     machine.events.clear();
     EXPECT_FALSE(takeover_holds_device(&machine.unit, &dev));
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0);
     EXPECT_TRUE(machine.events.empty());
     EXPECT_EQ(entry[0], 0x5001U);
 }
@@ -342,11 +361,28 @@ TEST_P(Core, ReleasesEveryRequesterIdOfADevice) {
     adopt_and_install();
     device dev{{sound.value, bridge_alias.value, Rid::of(7, 0, 0).value}};
 
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 2U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 2);
     EXPECT_EQ(held(), (std::set{nic, disk}));
     // A device that shares the alias finds nothing left of it.
     device other{{bridge_alias.value}};
     EXPECT_FALSE(takeover_holds_device(&machine.unit, &other));
+}
+
+// The caller is told, and fills no entry: hardware would go by what it remembers. Who comes later
+// keeps what it has.
+TEST_P(Core, ReleasesNobodyFromWhatIsNotForgotten) {
+    adopt_and_install();
+    machine.forgets = false;
+    device dev{{nic.value}};
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), -EIO);
+    EXPECT_EQ(takeover_context_entry(&machine.unit, nic.value)[0], 0U);
+
+    machine.events.clear();
+    device other{{disk.value}};
+    for (device* each : {&dev, &other})
+        EXPECT_EQ(takeover_release_device(&machine.unit, each), -EIO);
+    EXPECT_TRUE(machine.events.empty());
+    EXPECT_TRUE(takeover_holds_rid(&machine.unit, disk.value));
 }
 
 TEST_P(Core, InvalidatesEverythingForAnIdThatNobodyCanName) {
@@ -487,7 +523,7 @@ TEST(OldMemory, ComesInAnyOrder) {
     EXPECT_FALSE(takeover_oldmem_plausible(0x2fe000, 4096));
 }
 
-// kexec says where the header is, not how large, and moves what the crash kernel needs the place
+// kexec says where the header is, not how large, and moves what the kdump kernel needs the place
 // of.
 TEST(OldMemory, OfTheDumpIsOutOfReach) {
     Machine machine;
@@ -501,7 +537,7 @@ TEST(OldMemory, OfTheDumpIsOutOfReach) {
     EXPECT_TRUE(takeover_all_forbidden(0x2345000, 2 * 4096));
     EXPECT_EQ(takeover_forbidden_pages(), 4U);
 
-    // What there is between it and memory of the crash kernel's own belongs to it.
+    // What there is between it and memory of the kdump kernel's own belongs to it.
     takeover_forbid_nothing();
     takeover_forbid(header.value + 6 * 4096, header.value + 7 * 4096);
     ASSERT_EQ(takeover_oldmem_learn(header.value), 0);

@@ -16,7 +16,8 @@ protected:
     DeviceState() { machine.unit.ecap |= u64{VTD_ECAP_PASID}; }
 
     // What was done to a device that was left with these switched on. The switches by value, the
-    // invalidations as 0 and, of what was learnt with PASIDs, 0x100.
+    // invalidations, each for devices that have to be told twice, as 0 and, of what was learnt with
+    // PASIDs, 0x100.
     std::vector<unsigned> done(unsigned on) {
         device dev{.rids = {disk.value}, .on = on};
         machine.events.clear();
@@ -41,10 +42,10 @@ protected:
 
 TEST_P(DeviceState, EndsInTheOrderOfPciExpress) {
     const Done with_pasids =
-        scalable() ? Done{pri, 0, 0x100, ats, pasid} : Done{pri, 0, ats, pasid};
+        scalable() ? Done{pri, 0, 0, 0x100, 0x100, ats, pasid} : Done{pri, 0, 0, ats, pasid};
     EXPECT_EQ(done(ats | pasid | pri), with_pasids);
-    EXPECT_EQ(done(ats | pri), (Done{pri, 0, ats}));
-    EXPECT_EQ(done(ats), (Done{0, ats}));
+    EXPECT_EQ(done(ats | pri), (Done{pri, 0, 0, ats}));
+    EXPECT_EQ(done(ats), (Done{0, 0, ats}));
     EXPECT_EQ(done(pasid), Done{pasid}); // with no ATS there is nothing to forget
     EXPECT_EQ(done(pri), Done{pri});
     EXPECT_EQ(done(0), Done{});
@@ -53,7 +54,7 @@ TEST_P(DeviceState, EndsInTheOrderOfPciExpress) {
 // To a unit that lacks it the invalidation would be an error of the queue, and stop that.
 TEST_P(DeviceState, EndsWithoutInvalidationThatTheUnitDoesNotKnow) {
     machine.unit.ecap &= ~u64{VTD_ECAP_PASID};
-    EXPECT_EQ(done(ats | pasid), (Done{0, ats, pasid}));
+    EXPECT_EQ(done(ats | pasid), (Done{0, 0, ats, pasid}));
     machine.unit.ecap |= u64{VTD_ECAP_PASID};
     machine.unit.ecap &= ~u64{VTD_ECAP_DT};
     EXPECT_EQ(done(ats | pasid), (Done{ats, pasid}));
@@ -65,7 +66,7 @@ TEST_P(DeviceState, IsThatOfTheDevicesOwnId) {
     device dev{.rids = {sound.value, bridge_alias.value}, .on = ats | pri};
     EXPECT_TRUE(takeover_holds_device(&machine.unit, &dev));
     EXPECT_EQ(dev.on, ats | pri);
-    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 2U);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 2);
     EXPECT_EQ(dev.on, 0U);
     for (const Event& event : machine.events)
         if (event.op == Op::DeviceOff || event.op == Op::InvDevtlb) {
@@ -104,6 +105,56 @@ TEST_P(DeviceState, ADeviceThatDoesNotAnswerIsGivenUp) {
     }
     for (const u64 type : {0U, 1U, 2U, 4U, 5U, 6U, 7U, 9U})
         EXPECT_FALSE(takeover_gives_up_device(&machine.unit, type | ~u64{15}, 1000)) << type;
+}
+
+// Each command of such a device waits for a time-out of hardware, which PCI Express allows a minute
+// and a half (10.3), with interrupts off.
+TEST_P(DeviceState, ADeviceThatHangsCostsOneTimeOut) {
+    machine.functions_answer = false;
+    for (const unsigned on : {ats, ats | pasid, ats | pasid | pri}) {
+        machine.time_outs = 0;
+        const Done all = done(on);
+        EXPECT_EQ(machine.time_outs, 1U);
+        EXPECT_EQ(std::ranges::count(all, 0U) + std::ranges::count(all, 0x100U), 1);
+        EXPECT_TRUE(takeover_is_silent(&machine.unit, disk.value));
+        EXPECT_FALSE(takeover_is_silent(&machine.unit, nic.value));
+    }
+    // What its driver asks may have been aborted by another device's time-out.
+    constexpr u64 command = VTD_QI_DEVTLB | u64{disk.value} << 32;
+    EXPECT_FALSE(takeover_gives_up_device(&machine.unit, command, 1));
+    // Its driver has reset it.
+    machine.functions_answer = true;
+    done(ats);
+    EXPECT_FALSE(takeover_is_silent(&machine.unit, disk.value));
+}
+
+// The one that is asked does not answer, and nobody else is to blame.
+TEST_P(DeviceState, AnotherDeviceHasItsChances) {
+    machine.unit.asks = true;
+    machine.unit.asked = disk.value;
+    for (const Rid rid : {nic, disk})
+        EXPECT_EQ(takeover_gives_up_device(&machine.unit, VTD_QI_DEVTLB | u64{rid.value} << 32, 1),
+                  rid == disk);
+}
+
+// There is a queue, but for the command in it no way.
+TEST_P(DeviceState, ACommandThatCannotBeSentIsNotAnswered) {
+    machine.functions[disk] = {.rids = {disk.value}, .on = ats | pasid};
+    machine.cannot_ask = -EINVAL;
+    EXPECT_EQ(takeover_make_forget(&machine.unit, disk.value), -ETIMEDOUT);
+    EXPECT_TRUE(takeover_is_silent(&machine.unit, disk.value));
+}
+
+// One when the guard asks it, and one when it is released: its driver may have reset it.
+TEST_P(DeviceState, ADeviceThatHangsIsAskedAgainAtItsRelease) {
+    machine.functions[disk] = {.rids = {disk.value}, .on = ats | pasid};
+    machine.functions_answer = false;
+    EXPECT_EQ(takeover_make_forget(&machine.unit, disk.value), -ETIMEDOUT);
+    EXPECT_EQ(machine.time_outs, 1U);
+    machine.events.clear();
+    takeover_settle_device(&machine.unit, &machine.functions[disk], disk.value, ats | pasid);
+    EXPECT_EQ(machine.time_outs, 2U);
+    EXPECT_EQ(std::ranges::count(ops(), Op::InvDevtlb), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, DeviceState, testing::Values(Mode::Legacy, Mode::Scalable),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Old tables that lead into the crash kernel, in small worlds: pages of each size of each stage,
+// Old tables that lead into the kdump kernel, in small worlds: pages of each size of each stage,
 // before, across and behind its borders; pointers into it and to themselves; memory that does not
 // suffice. Which words are cut, and how tables are copied, is guard_test.cpp's.
 
@@ -80,7 +80,8 @@ protected:
         World world(description);
         CrashKernel kernel(world);
         if (budget) {
-            world.units[0]->core.guard_budget = *budget;
+            world.budget(*budget);
+            world.units[0]->core.strict = true;
             world.units[0]->exhausted = true; // who has no copy is blocked
         }
         kernel.boot();
@@ -88,7 +89,7 @@ protected:
             EXPECT_EQ(world.units[0]->core.nr_dropped, 0U);
             EXPECT_GT(world.units[0]->core.nr_cut, 0U);
         }
-        EXPECT_LE(world.units[0]->core.nr_guard_pages, world.units[0]->core.guard_budget);
+        EXPECT_LE(world.units[0]->core.nr_guard_pages, budget.value_or(~0U));
         for (std::size_t device = 0; device < world.devices.size(); device++)
             kernel.map(device, {0x8000});
         World::totals.schedules++;
@@ -161,7 +162,7 @@ TEST_P(GuardUnits, PassThrough) {
             }
 }
 
-// A pointer of the page tables that leads into the crash kernel, to nowhere, or to its own table.
+// A pointer of the page tables that leads into the kdump kernel, to nowhere, or to its own table.
 TEST_P(GuardWorlds, Pointers) {
     for (const Kind& kind : kinds)
         for (const u64 to :
@@ -199,7 +200,7 @@ TEST_P(GuardWorlds, TooLittleMemory) {
     }
 }
 
-// Domains behind PASIDs, in one table and in two: one that leads into the crash kernel and one that
+// Domains behind PASIDs, in one table and in two: one that leads into the kdump kernel and one that
 // lets everything through, beside one that nobody minds.
 class GuardStreams : public GuardWorlds {
 protected:

@@ -73,7 +73,7 @@ protected:
     Guarded() {
         forbid();
         machine.unit.unguarded = false;
-        machine.unit.guard_budget = 2000;
+        machine.budget(2000);
         // MGAW 48 bits, pages of 2 MiB and 1 GiB in both stages, 48 and 57 bits, ECAP.FSTS, PT,
         // RPS.
         machine.unit.cap = 2 | 6 << 9 | u64{56} << 16 | u64{3} << 34 | u64{1} << 56 | u64{1} << 60;
@@ -127,10 +127,6 @@ protected:
     }
     void adopt() {
         DeadMachine::adopt();
-        source_.reset();
-    }
-    void name() {
-        takeover_write_now(&machine.unit);
         source_.reset();
     }
     // Where an address leads to in the old tables, and in ours.

@@ -16,7 +16,7 @@ using vtd::world::Damage;
 
 constexpr u64 pointer = ~u64{0} << page_bits;
 
-// Where a pointer should not lead. Crash kernel's memory is not among them for page tables: their
+// Where a pointer should not lead. Kdump kernel's memory is not among them for page tables: their
 // walk is the guard's, which is still to come.
 constexpr u64 places[] = {0,
                           vtd::world::registers.value,
@@ -84,7 +84,7 @@ TEST_P(Hostile, RootTable) {
         run({Damage::Where::rtaddr, 0, 0, ~pointer, place});
 }
 
-// The core header cannot be read: what the crash kernel knows of addresses has to do.
+// The core header cannot be read: what the kdump kernel knows of addresses has to do.
 TEST_P(Hostile, WithoutAMap) {
     for (const auto where : {Damage::Where::rtaddr, Damage::Where::root, Damage::Where::context})
         for (const u64 place : places)

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/crash_kernel.h"
+#include "harness/vectors.h"
 #include "tests/worlds.h"
 
 namespace {
@@ -17,11 +18,10 @@ using Fate = vtd::world::Interrupt::Fate;
 using vtd::model::irte::Delivery;
 
 constexpr Rid nic = Rid::of(0, 1, 0), disk = Rid::of(0, 31, 2);
-constexpr u8 system_vector = 0xeb;
 
 class InterruptWorlds : public testing::TestWithParam<unsigned> {
 protected:
-    // Coherent or not; the cache emptied with the table or not; both modes of the crash kernel and
+    // Coherent or not; the cache emptied with the table or not; both modes of the kdump kernel and
     // of the old one.
     static bool coherent() { return GetParam() & 1; }
     static bool flushes() { return GetParam() & 2; }
@@ -42,8 +42,19 @@ protected:
         return description;
     }
 
+    // A posted entry, and what its descriptor has a processor notified by.
+    static vtd::world::Interrupt notify(u16 index, unsigned notification, Fate fate) {
+        return {.unit = 0,
+                .index = index,
+                .rid = nic,
+                .vector = static_cast<u8>(notification),
+                .descriptor = vtd::world::first_target + 0x100000 + index * posted_descriptor::size,
+                .xapic = fate,
+                .x2apic = fate};
+    }
+
     static int take_over(World& world, CrashKernel& kernel) {
-        world.units[0]->core.system_vector = system_vector;
+        vtd::learn_vectors(world.units[0]->core);
         kernel.learn();
         kernel.snapshot(0);
         kernel.stop_queue(0);
@@ -76,7 +87,7 @@ TEST_P(InterruptWorlds, EntriesOfEachKind) {
         {.unit = 0,
          .index = 8,
          .rid = nic,
-         .vector = 0xf2,
+         .vector = vtd::reboot,
          .xapic = Fate::blocked,
          .x2apic = Fate::blocked}, // this kernel's own
         {.unit = 0,
@@ -128,8 +139,20 @@ TEST_P(InterruptWorlds, EntriesOfEachKind) {
          .descriptor = descriptor + posted_descriptor::size,
          .xapic = Fate::blocked,
          .x2apic = Fate::blocked},
+        {.unit = 0,
+         .index = 13,
+         .rid = nic,
+         .vector = vtd::int80, // a system call's
+         .xapic = Fate::blocked,
+         .x2apic = Fate::blocked},
         {.unit = 0, .index = 255, .rid = disk, .vector = 0x61, .destination = 2},
     };
+    // What processors are notified by: KVM's three, the host's own, an ordinary one.
+    u16 index = 200;
+    for (const unsigned notification : {0xf0U, 0xf1U, 0xf2U, 0xebU, 0x7fU, 0x81U})
+        description.interrupts.push_back(notify(index++, notification, posted));
+    for (const unsigned notification : {vtd::int80, vtd::reboot, 0xecU, 0xffU, 31U})
+        description.interrupts.push_back(notify(index++, notification, Fate::blocked));
     if (was_x2apic()) {
         // A logical id names one processor, or several that have no name in xAPIC mode.
         description.interrupts.push_back({.unit = 0,
@@ -207,7 +230,7 @@ TEST_P(InterruptWorlds, Failures) {
     const auto run = [&](const Description& of, vtd::harness::Failures failures) {
         World world(of, failures);
         CrashKernel kernel(world);
-        world.units[0]->core.system_vector = system_vector;
+        vtd::learn_vectors(world.units[0]->core);
         kernel.learn();
         kernel.snapshot(0);
         const Chances before = world.chances;
@@ -281,7 +304,62 @@ TEST_P(Queues, NeverStops) {
     EXPECT_TRUE(std::ranges::any_of(world.log, [](const std::string& line) {
         return line.find("does not let go") != std::string::npos;
     }));
+    EXPECT_TRUE(world.units[0]->core.queue_lost); // and is not given another
     World::totals.schedules++;
+}
+
+// What a unit cannot be made to forget no device is released from: its driver is told, and maps
+// nothing that hardware would not go by. At which command the queue is lost makes no difference.
+TEST_P(Queues, AreLostBeforeARelease) {
+    Description description = small_machine(Variant::of(GetParam()));
+    description.units[0].capabilities.ecap |= u64{0x50} << 8; // IRO
+    for (const bool early : {true, false}) {
+        World world(description);
+        CrashKernel kernel(world);
+        World::Unit& unit = *world.units[0];
+        unit.core.queue_lost = early;
+        kernel.boot();
+        unit.core.queue_lost = true;
+        const bool can = !unit.core.scalable || unit.hardware.capabilities().flushes_on_srtp();
+        for (unsigned times = 0; times < 2; times++) {
+            const int ret = kernel.release(0);
+            EXPECT_EQ(ret, can ? times ? 0 : 1 : -EIO);
+        }
+        world.check();
+        World::totals.schedules++;
+    }
+}
+
+// 6.5.1: registers empty the caches in legacy mode only; in the other one a unit may do that for a
+// root table.
+TEST_P(Queues, AreDoneWithout) {
+    Description description = small_machine(Variant::of(GetParam()));
+    description.units[0].capabilities.ecap |= u64{0x50} << 8; // IRO
+    for (const unsigned type :
+         {VTD_QI_CONTEXT, VTD_QI_IOTLB, VTD_QI_PASID_IOTLB, VTD_QI_PASID_CACHE}) {
+        World world(description);
+        CrashKernel kernel(world);
+        kernel.boot();
+        World::Unit& unit = *world.units[0];
+        auto& caches = unit.hardware.caches();
+        ASSERT_FALSE(caches.contexts.empty() || caches.pages.empty());
+        // Of nobody who asks again.
+        vtd::model::ContextLine context = *caches.contexts.begin();
+        vtd::model::PageLine page = *caches.pages.begin();
+        context.rid = Rid::of(9, 9, 1);
+        page.base = {u64{9} << 30};
+        caches.contexts.insert(context);
+        caches.pages.insert(page);
+        unit.core.queue_lost = true;
+        const bool can = !unit.core.scalable || unit.hardware.capabilities().flushes_on_srtp();
+        EXPECT_EQ(takeover_do_without_queue(&unit.core, type), can ? 0 : -EOPNOTSUPP);
+        EXPECT_EQ(unit.core.stale, !can);
+        world.settle();
+        world.check();
+        EXPECT_EQ(caches.contexts.contains(context), !can);
+        EXPECT_EQ(caches.pages.contains(page), !can);
+        World::totals.schedules++;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Queues, testing::Range(0U, Variant::all));

@@ -34,20 +34,39 @@ TEST(Option, IsAModeAndWhatFollowsIt) {
     // What was said before does not linger.
     EXPECT_FALSE(options.reset);
     EXPECT_FALSE(options.noguard);
+    EXPECT_FALSE(options.strict);
+    EXPECT_EQ(takeover_parse_options("adopt,guard=strict", &options), 0);
+    EXPECT_TRUE(options.strict);
 }
 
 TEST(Option, IsNothingIfAnyOfItIsUnknown) {
-    for (const char* arg :
-         {"of", "offs", "", ",reset", "reset", "adopt,", "adopt,rese", "adopt,resets",
-          "adopt reset", "adopt,reset,", "adopt,perhaps", "adopt,perhaps,reset",
-          "adopt,reset,perhaps", "adopt,quarantine", "adopt,quarantine=", "adopt,quarantine=blocks",
-          "adopt,guard", "noguard"}) {
-        takeover_options options{TAKEOVER_OFF, TAKEOVER_CUT, true, true};
+    for (const char* arg : {"of",
+                            "offs",
+                            "",
+                            ",reset",
+                            "reset",
+                            "adopt,",
+                            "adopt,rese",
+                            "adopt,resets",
+                            "adopt reset",
+                            "adopt,reset,",
+                            "adopt,perhaps",
+                            "adopt,perhaps,reset",
+                            "adopt,reset,perhaps",
+                            "adopt,quarantine",
+                            "adopt,quarantine=",
+                            "adopt,quarantine=blocks",
+                            "adopt,guard",
+                            "adopt,guard=",
+                            "adopt,guard=stricter",
+                            "noguard"}) {
+        takeover_options options{TAKEOVER_OFF, TAKEOVER_CUT, true, true, true};
         EXPECT_EQ(takeover_parse_options(arg, &options), -EINVAL) << arg;
         EXPECT_EQ(options.mode, TAKEOVER_OFF) << arg;
         EXPECT_TRUE(options.reset && options.noguard && options.quarantine == TAKEOVER_CUT) << arg;
     }
-    takeover_options options{.mode = TAKEOVER_OFF, .quarantine = {}, .reset = {}, .noguard = {}};
+    takeover_options options{
+        .mode = TAKEOVER_OFF, .quarantine = {}, .reset = {}, .noguard = {}, .strict = {}};
     EXPECT_EQ(takeover_parse_options(nullptr, &options), -EINVAL);
     EXPECT_EQ(options.mode, TAKEOVER_OFF);
 }

@@ -347,7 +347,7 @@ TEST_P(PageWorlds, ReadsOfOldMemory) {
     ASSERT_GT(all, 8U);
 }
 
-// The crash kernel's own queue is the old one then, and has its head anywhere.
+// The kdump kernel's own queue is the old one then, and has its head anywhere.
 TEST_P(PageWorlds, ASecondCrash) {
     World world(machine(bytes(5)));
     CrashKernel kernel(world);

@@ -102,7 +102,7 @@ TEST_P(Quiet, BlocksAnEntryWithReservedBits) {
         EXPECT_EQ(first(nic), (old(nic)[0] & ~1ULL) | 2);
         EXPECT_TRUE(takeover_holds_rid(&machine.unit, nic.value));
         device dev{{nic.value}};
-        EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1U);
+        EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 1);
         EXPECT_EQ(first(nic), 0U);
     }
 }

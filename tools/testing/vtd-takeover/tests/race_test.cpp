@@ -4,39 +4,20 @@
 // two, and a unit that is taken over late while another one serves a driver. Each pair with every
 // schedule of up to two changes from one to the other.
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "harness/crash_kernel.h"
+#include "tests/races.h"
 #include "tests/worlds.h"
 
 namespace {
 
 using namespace vtd::harness;
 
-constexpr unsigned bound = 2;
-
-using Tasks = std::function<std::vector<std::function<void()>>(CrashKernel&)>;
+constexpr unsigned changes = 2;
 
 void race(const Description& description, const std::function<void(CrashKernel&)>& before,
           const Tasks& tasks) {
-    const unsigned long runs = Schedule::all(bound, [&](Schedule& schedule) {
-        World world(description);
-        CrashKernel kernel(world);
-        before(kernel);
-        world.schedule = &schedule;
-        try {
-            schedule.run(tasks(kernel));
-        } catch (const Violation& violation) {
-            throw std::runtime_error(fmt::format("{}\n  tasks change at {}", violation.what(),
-                                                 fmt::join(schedule.changes(), ", ")));
-        }
-        world.schedule = nullptr;
-        world.check();
-        World::totals.schedules++;
-        return schedule.points();
-    });
-    EXPECT_GT(runs, 50U);
+    EXPECT_GT(race(description, before, tasks, changes), 50U);
 }
 
 class Races : public testing::TestWithParam<unsigned> {
@@ -45,9 +26,6 @@ protected:
     // there; then both at once, which only virtual units are.
     static Variant variant() {
         return {(GetParam() & 1) != 0, (GetParam() & 2) != 0, false, (GetParam() & 2) != 0, false};
-    }
-    static std::vector<std::function<void()>> both_map(CrashKernel& kernel) {
-        return {[&] { kernel.map(0); }, [&] { kernel.map(1); }};
     }
 };
 

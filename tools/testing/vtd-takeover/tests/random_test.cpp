@@ -210,7 +210,7 @@ void identity(const Plan& plan) {
                 continue;
             const auto* page = std::get_if<Translation>(&before);
             const auto* found = std::get_if<Translation>(&now);
-            // What leads through page tables into the crash kernel is cut, and that is no secret.
+            // What leads through page tables into the kdump kernel is cut, and that is no secret.
             const bool cut = std::ranges::any_of(plan.description.damage, through_page_tables);
             if (const auto* fault = std::get_if<Fault>(&now)) {
                 const bool silent = !plan.description.damage.empty() && !fault->recorded;

@@ -177,7 +177,7 @@ TEST_P(Storms, ThenARelease) {
     World world(small_machine(variant()));
     one(world, world.devices[0].rids[0]);
     CrashKernel kernel(world);
-    EXPECT_EQ(kernel.release(0), 1U);
+    EXPECT_EQ(kernel.release(0), 1);
     kernel.fill(0, {0x1000}, CrashKernel::default_page);
     if (!heard(world, world.devices[0].rids[0]))
         throw Violation(Invariant::fresh, "a released device is silent");

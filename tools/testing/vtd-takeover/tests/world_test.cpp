@@ -212,12 +212,12 @@ TEST_P(Worlds, ABusThatGetsATableOfItsOwn) {
         return std::ranges::count(world.trace, "dmar0: context cache invalidated");
     };
     const auto before = forgotten();
-    EXPECT_EQ(kernel.release(0), 1U);
+    EXPECT_EQ(kernel.release(0), 1);
     // 6.1: what a unit in caching mode knows of an entry that is not present.
     EXPECT_EQ(std::ranges::count(world.trace, "dmar0: context entry 0x8 of domain 0 invalidated"),
               1);
     kernel.fill(0, {0x1000}, CrashKernel::default_page);
-    EXPECT_EQ(kernel.release(0), 0U);
+    EXPECT_EQ(kernel.release(0), 0);
     EXPECT_EQ(forgotten(), before + 1);
     kernel.map(3); // of the same bus
     EXPECT_EQ(forgotten(), before + 1);

@@ -9,10 +9,11 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
-#include <elf.h>
+#include <string>
 
 #include "model/invalidation.h"
 #include "model/registers.h"
+#include "world/core_header.h"
 
 namespace vtd::world {
 
@@ -254,29 +255,11 @@ void Builder::enter(const Device& device, Way& way) {
 }
 
 void write_core_header(Memory& memory, Hpa at, std::span<const std::pair<Hpa, u64>> ram) {
-    Elf64_Ehdr head{};
-    std::memcpy(head.e_ident, ELFMAG, SELFMAG);
-    head.e_ident[EI_CLASS] = ELFCLASS64;
-    head.e_type = ET_CORE;
-    head.e_phoff = sizeof(head);
-    head.e_phentsize = sizeof(Elf64_Phdr);
-    head.e_phnum = static_cast<Elf64_Half>(ram.size());
-    const auto put = [&]<class T>(const T& what) {
-        static_assert(sizeof(what) % word_size == 0);
-        u64 words[sizeof(what) / word_size];
-        std::memcpy(words, &what, sizeof(what));
-        for (const u64 word : words) {
-            memory.store(at, word);
-            at = at + word_size;
-        }
-    };
-    put(head);
-    for (const auto& [start, size] : ram) {
-        Elf64_Phdr part{};
-        part.p_type = PT_LOAD;
-        part.p_offset = part.p_paddr = start.value; // it was not moved
-        part.p_filesz = part.p_memsz = size;
-        put(part);
+    const std::string bytes = vtd::core_header(ram);
+    for (std::size_t done = 0; done < bytes.size(); done += word_size) {
+        u64 word = 0;
+        std::memcpy(&word, &bytes[done], word_size);
+        memory.store(at + done, word);
     }
 }
 

@@ -14,7 +14,7 @@ namespace vtd::world {
 
 namespace {
 
-// Where the crash kernel's memory begins and ends.
+// Where the kdump kernel's memory begins and ends.
 constexpr std::array borders{crash_memory,     crash_memory + crash_memory_distance,
                              interrupt_memory, interrupt_memory + interrupt_memory_size,
                              core_header,      core_header + page_size};

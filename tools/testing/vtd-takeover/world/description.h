@@ -19,7 +19,7 @@ namespace vtd::world {
 
 using namespace vtd::model;
 
-// Where things lie. The crash kernel's own memory is the process's, from crash_memory on.
+// Where things lie. The kdump kernel's own memory is the process's, from crash_memory on.
 inline constexpr Hpa old_memory{0x100000000};
 inline constexpr u64 old_memory_size = 64 << 20;
 inline constexpr Hpa core_header{old_memory.value + old_memory_size - 0x10000};
@@ -30,9 +30,9 @@ inline constexpr u64 firmware_reserved = 2 * page_size; // of it, for each devic
 inline constexpr Hpa registers{0xfed90000};             // no memory there
 inline constexpr Hpa crash_memory{0x200000000};
 inline constexpr u64 crash_memory_size = 8 << 20;
-// Of the crash kernel that follows when the n-th has crashed, too; its drivers' buffers behind it.
+// Of the kdump kernel that follows when the n-th has crashed, too; its drivers' buffers behind it.
 inline constexpr u64 crash_memory_distance = 16 << 20;
-// The largest tables of interrupts, of any crash kernel: a unit's each.
+// The largest tables of interrupts, of any kdump kernel: a unit's each.
 inline constexpr Hpa interrupt_memory{crash_memory.value + (u64{64} << 20)};
 inline constexpr u64 interrupt_memory_size = 2 << 20;
 constexpr Hpa crash_memory_of(unsigned n) { return crash_memory + n * crash_memory_distance; }
@@ -102,7 +102,7 @@ struct Interrupt {
     irte::Delivery delivery = irte::Delivery::fixed;
     bool logical = false;
     std::optional<Hpa> descriptor{}; // it is posted
-    // What has to become of it in a crash kernel in xAPIC and in x2APIC mode: it stays what it
+    // What has to become of it in a kdump kernel in xAPIC and in x2APIC mode: it stays what it
     // is, goes on to the same processor, or is blocked.
     enum class Fate { stays, goes_on, blocked } xapic = Fate::stays, x2apic = Fate::stays;
 };

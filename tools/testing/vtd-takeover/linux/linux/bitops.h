@@ -7,6 +7,7 @@
 
 #define BITS_PER_LONG		64
 #define BIT_WORD(bit)		((bit) / BITS_PER_LONG)
+#define BITS_TO_LONGS(bits)	(((bits) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 
 static inline bool test_bit(unsigned long bit, const unsigned long *map)
 {

@@ -7,5 +7,7 @@ typedef unsigned int gfp_t;
 
 #define GFP_KERNEL		0u
 #define GFP_ATOMIC		1u
+#define __GFP_NORETRY		2u
+#define __GFP_NOWARN		4u
 
 #endif

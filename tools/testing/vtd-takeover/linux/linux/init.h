@@ -5,5 +5,6 @@
 
 #define __init
 #define __initdata
+#define __ref
 
 #endif

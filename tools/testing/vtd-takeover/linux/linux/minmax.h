@@ -4,6 +4,7 @@
 #define SHIM_LINUX_MINMAX_H
 
 #define min(a, b)		((a) < (b) ? (a) : (b))
+#define clamp(a, low, high)	((a) < (low) ? (low) : (a) > (high) ? (high) : (a))
 #define max(a, b)		((a) > (b) ? (a) : (b))
 
 #endif
