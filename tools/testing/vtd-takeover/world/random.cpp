@@ -5,6 +5,7 @@
 #include "world/random.h"
 
 #include <algorithm>
+#include <iterator>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -19,8 +20,21 @@ template <class T> T one_of(std::vector<T> all) { return *rc::gen::elementOf(std
 
 constexpr u64 bit(unsigned n) { return u64{1} << n; }
 
+// One of those that are given, in a mode that it has.
+Unit given_unit(const std::vector<Capabilities>& units, bool alone) {
+    std::vector<Capabilities> all;
+    std::ranges::copy_if(units, std::back_inserter(all), [=](const Capabilities& can) {
+        return alone || !can.write_buffer(); // see below
+    });
+    const Capabilities can = one_of(all);
+    return {can, can.scalable() && can.second_stage() && flip()};
+}
+
 // 11.4.2, 11.4.3. What units have in common: 48 bits, fault records, device-TLBs, pass-through.
-Unit unit(bool alone) {
+Unit unit(const Scope& scope, bool alone) {
+    if (!scope.units.empty() && flip())
+        return given_unit(scope.units, alone);
+
     const bool scalable = flip();
     const bool coherent = flip();
     // The buffer of one chipset cannot be told from another's.
@@ -37,10 +51,35 @@ Unit unit(bool alone) {
     return {{.cap = cap, .ecap = ecap, .host_width = 39}, scalable};
 }
 
+std::vector<unsigned> sizes(const Capabilities& can, Paging paging) {
+    std::vector<unsigned> all{page_bits};
+    if (paging == Paging::nested)
+        return all;
+    const bool first = paging == Paging::first;
+    if (first || can.large_second(2))
+        all.push_back(21);
+    if (first ? can.first_1g() : can.large_second(3))
+        all.push_back(30);
+    return all;
+}
+
+std::vector<unsigned> depths(const Capabilities& can, Paging paging) {
+    if (paging == Paging::pass_through) // asks for a width, too
+        return {can.walks(2) ? 4U : 3U};
+    std::vector<unsigned> all;
+    if (paging == Paging::second && can.walks(1))
+        all.push_back(3);
+    if (paging == Paging::first || can.walks(2))
+        all.push_back(4);
+    // The second stage of a nested pair is as deep as the first.
+    if (can.walks(3) && (paging == Paging::second || can.first_5_levels()))
+        all.push_back(5);
+    return all;
+}
+
 // Each in a gigabyte of its own, so that pages do not overlap.
-Page page(const Domain& domain, unsigned number) {
-    const unsigned bits =
-        domain.paging == Paging::nested ? page_bits : one_of<unsigned>({page_bits, 21, 30});
+Page page(const Capabilities& can, const Domain& domain, unsigned number) {
+    const unsigned bits = one_of(sizes(can, domain.paging));
     Page page{.iova = {u64{number} << 30}, .to = {}, .bits = bits};
     switch (bits) {
     case page_bits:
@@ -63,22 +102,19 @@ Page page(const Domain& domain, unsigned number) {
 
 Domain domain(const Unit& unit, Did did) {
     const Capabilities& can = unit.capabilities;
-    std::vector kinds{Paging::second, Paging::pass_through};
+    std::vector kinds{Paging::second};
+    if (can.pass_through())
+        kinds.push_back(Paging::pass_through);
     if (unit.scalable && can.first_stage())
-        kinds.insert(kinds.end(), {Paging::first, Paging::nested});
-    Domain domain{.did = did, .paging = *rc::gen::elementOf(kinds)};
-
-    std::vector<unsigned> levels{4};
-    if (domain.paging == Paging::second)
-        levels.push_back(3);
-    if (can.walks(3) && (domain.paging == Paging::second || can.first_5_levels()))
-        levels.push_back(5);
-    // The second stage of a nested pair is as deep as the first.
-    domain.levels = domain.paging == Paging::pass_through ? 4 : *rc::gen::elementOf(levels);
+        kinds.push_back(Paging::first);
+    if (unit.scalable && can.first_stage() && can.nested())
+        kinds.push_back(Paging::nested);
+    Domain domain{.did = did, .paging = one_of(kinds)};
+    domain.levels = one_of(depths(can, domain.paging));
 
     const unsigned pages = 1 + below(3U);
     for (unsigned n = 0; n < pages; n++)
-        domain.pages.push_back(page(domain, n));
+        domain.pages.push_back(page(can, domain, n));
     return domain;
 }
 
@@ -112,13 +148,13 @@ Damage damage(const Description& description) {
 
 } // namespace
 
-rc::Gen<Plan> plans(Scope scope) {
+rc::Gen<Plan> plans(const Scope& scope) {
     return rc::gen::exec([=] {
         Plan plan;
         Description& description = plan.description;
         const std::size_t units = 1 + below(2U);
         for (std::size_t i = 0; i < units; i++)
-            description.units.push_back(unit(units == 1));
+            description.units.push_back(unit(scope, units == 1));
 
         std::vector<std::vector<std::size_t>> domains_of(units);
         for (std::size_t i = 0; i < units; i++) {
@@ -147,12 +183,12 @@ rc::Gen<Plan> plans(Scope scope) {
                 device.rids.push_back(Rid::of(static_cast<unsigned>(device.unit) * 8 + 5, 0, 0));
             // Neither ATS nor PASIDs pass a bridge.
             const bool direct = device.rids.size() == 1;
-            device.ats = direct && flip() &&
-                         description.domains[device.domain].paging != Paging::pass_through;
             const Unit& unit = description.units[device.unit];
+            device.ats = direct && unit.capabilities.device_tlb() && flip() &&
+                         description.domains[device.domain].paging != Paging::pass_through;
             if (unit.scalable && unit.capabilities.rid_pasid())
                 device.rid_pasid = {one_of<u32>({0, 3, 65, 777})};
-            if (scope.streams && direct && unit.scalable)
+            if (scope.streams && direct && unit.scalable && unit.capabilities.pasid())
                 for (unsigned stream = below(3U); stream; stream--)
                     device.streams.push_back({{stream * one_of<u32>({1, 64, 1000})},
                                               *rc::gen::elementOf(domains_of[device.unit])});

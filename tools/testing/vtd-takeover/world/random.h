@@ -26,8 +26,10 @@ struct Scope {
     bool damage = false;   // a word of the old tables is damaged
     bool failures = false; // an allocation fails
     bool streams = false;  // devices use PASIDs
+    // Half of the units are these; the others have capabilities at random.
+    std::vector<Capabilities> units{};
 };
 
-rc::Gen<Plan> plans(Scope scope);
+rc::Gen<Plan> plans(const Scope& scope);
 
 } // namespace vtd::world
