@@ -264,9 +264,13 @@ u64 Healthy::table_of(Mapping mapping) {
 void Healthy::add(Rid rid, Mapping mapping) {
     const bool scalable = tables_ != Tables::legacy;
     const bool passes = mapping == Mapping::pass_through && unit_.capabilities.pass_through();
+    const bool first_identity = mapping == Mapping::pass_through && !passes && !shared_;
     const u64 top = passes ? 0 : table_of(mapping);
-    // Linux's pass-through has one id for all, in both modes.
-    const u16 did = mapping == Mapping::pass_through ? 1 : next_did_++;
+    // Linux's pass-through has one id for all, in both modes, and its identity tables an ordinary
+    // one.
+    if (first_identity)
+        shared_did_ = next_did_++;
+    const u16 did = passes ? 1 : mapping == Mapping::pass_through ? shared_did_ : next_did_++;
     const unsigned half = scalable && rid.value & 0x80;
     u64& root_word = words(root_)[rid.value / 256 * 2 + half];
     if (!root_word)

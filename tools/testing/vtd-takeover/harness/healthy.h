@@ -98,6 +98,7 @@ private:
     u64 root_, next_;
     std::vector<Region> regions_;
     u64 shared_ = 0; // identity tables
+    u16 shared_did_ = 0;
     u16 next_did_ = 2;
 };
 

@@ -235,6 +235,32 @@ TEST_P(Floor, FortyUnitsShareOneBudget) {
     }
 }
 
+// Of the ids that a unit has none may be left: what passes through gets a table only if one is.
+TEST_P(Floor, AllDomainIdsAreInUse) {
+    const unsigned ids = unit().capabilities.domain_ids();
+    if (ids > 256)
+        return;
+    for (const Mapping passing : {Mapping::few, Mapping::pass_through}) {
+        SCOPED_TRACE("FLOOR: " + unit().machine);
+        Machine machine;
+        const Layout layout = machine_of(4 * gib, unit().address_bits, kdumps.front().ranges);
+        learn(machine, layout, kdumps.front());
+        prepare(machine, Tables::legacy);
+        Healthy old(machine, unit(), layout, Tables::legacy);
+        const Rid first = Rid::of(0, 2, 0);
+        old.add(first, passing);
+        const bool passes = passing == Mapping::pass_through && unit().capabilities.pass_through();
+        const unsigned others = ids - (passes ? 2 : 3); // two are the driver's
+        for (unsigned n = 0; n < others; n++)
+            old.add(Rid::of(1, n / 8, n % 8), Mapping::few);
+        adopt(machine, old.rtaddr());
+        adopted_whole(machine, 1 + others);
+        EXPECT_EQ(machine.unit.nr_unguarded, passes ? 1 : 0);
+        compare(old, layout, first, passing, !passes);
+        compare(old, layout, Rid::of(1, 0, 1), Mapping::few, true);
+    }
+}
+
 // 8.4: firmware reserves memory at page 0, below 1 MiB, not by whole pages, backwards, and in what
 // is RAM. The kernel has mapped it to itself for its devices.
 TEST_P(Floor, ReservedMemoryWhereverItLies) {
