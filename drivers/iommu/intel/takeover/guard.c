@@ -1342,6 +1342,7 @@ void takeover_guard(struct takeover_unit *unit)
 	guard = begin_walk(unit);
 	if (!guard && !unit->strict) {
 		unit->unguarded = true;
+		unit->unguarded_error = -ENOMEM;
 		return;
 	}
 	for_each_set_bit(rid, unit->adopted, TAKEOVER_RIDS) {

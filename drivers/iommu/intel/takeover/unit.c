@@ -329,8 +329,8 @@ static void tell(const struct takeover_unit *unit)
 		pr_warn("%s: %u devices pass through or are not guarded, as without the takeover, and may reach this kernel's memory (%d); intel_iommu_takeover=adopt,guard=strict blocks them\n",
 			unit->name, unit->nr_unguarded, unit->unguarded_error);
 	if (unit->unguarded)
-		pr_warn("%s: not guarded: its devices may reach this kernel's memory\n",
-			unit->name);
+		pr_warn("%s: not guarded (%d): its devices may reach this kernel's memory\n",
+			unit->name, unit->unguarded_error);
 	else
 		pr_info("%s: guarded %u tables, repaired %u entries, cut %u words, in %u pages\n",
 			unit->name, unit->nr_guarded, unit->nr_repaired,

@@ -226,7 +226,7 @@ struct takeover_good {
  * @nr_cut:	words of tables that led there, or nowhere
  * @nr_guard_pages: pages that the guard keeps
  * @nr_unguarded: entries that could not be guarded, and nothing speaks against
- * @unguarded_error: why not, of the last one
+ * @unguarded_error: why not, of the last one; 0: nobody wanted a guard
  * @nr_unanswered: times that a device was asked to forget, and did not answer
  * @silent:	bitmap over requester ids: did not answer the last time
  * @queue_lost:	the invalidation queue does not work, and is not used any more

@@ -650,6 +650,7 @@ TEST_P(Limits, LetsGoOnWithoutMemoryToLook) {
             if (machine.unit.unguarded && machine.unit.nr_adopted) {
                 any = true;
                 EXPECT_FALSE(blocked(nic)) << pages;
+                EXPECT_EQ(machine.unit.unguarded_error, -ENOMEM);
                 EXPECT_EQ(machine.unit.nr_dropped, 0U);
             }
             machine.unit.unguarded = false;

@@ -398,7 +398,7 @@ TEST_P(Guarded, IsNotIfThatIsAskedFor) {
     machine.unit.unguarded = true;
     adopt_and_install();
     EXPECT_EQ(now(crash_start % (u64{1} << 21)), crash_start);
-    EXPECT_TRUE(logged("not guarded"));
+    EXPECT_TRUE(logged("not guarded (0)"));
 }
 
 // Any tables.
