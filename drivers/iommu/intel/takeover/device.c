@@ -151,6 +151,30 @@ int takeover_make_forget(struct takeover_unit *unit, u16 rid)
 	return ret;
 }
 
+/* Return: whom a command is for, by its word 0 (6.5.2); -1: not for a device. */
+static int device_of(u64 descriptor)
+{
+	switch (FIELD_GET(VTD_QI_TYPE, descriptor)) {
+	case VTD_QI_DEVTLB:
+		return FIELD_GET(VTD_QI_SID, descriptor);
+	case VTD_QI_PASID_DEVTLB:
+		return FIELD_GET(VTD_QI_PASID_SID, descriptor);
+	default:
+		return -1;
+	}
+}
+
+/**
+ * takeover_note_command - be ready to wait long, if a command is for a device
+ * @unit: unit in whose queue it is
+ * @descriptor: its word 0 (6.5.2)
+ */
+void takeover_note_command(struct takeover_unit *unit, u64 descriptor)
+{
+	if (device_of(descriptor) >= 0)
+		WRITE_ONCE(unit->asks_devices, true);
+}
+
 /**
  * takeover_gives_up_device - is a device asked to forget for the last time?
  * @unit: unit that gave up waiting for something in its queue
@@ -170,18 +194,10 @@ int takeover_make_forget(struct takeover_unit *unit, u16 rid)
 bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts)
 {
-	unsigned int rid;
+	int rid = device_of(descriptor);
 
-	switch (FIELD_GET(VTD_QI_TYPE, descriptor)) {
-	case VTD_QI_DEVTLB:
-		rid = FIELD_GET(VTD_QI_SID, descriptor);
-		break;
-	case VTD_QI_PASID_DEVTLB:
-		rid = FIELD_GET(VTD_QI_PASID_SID, descriptor);
-		break;
-	default:
+	if (rid < 0)
 		return false;
-	}
 	if (aborts < TAKEOVER_ABORTS_MAX &&
 	    !(READ_ONCE(unit->asks) && unit->asked == rid))
 		return false;

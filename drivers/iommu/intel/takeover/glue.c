@@ -969,19 +969,26 @@ bool intel_takeover_lost_queue(struct intel_iommu *iommu)
 }
 
 /**
- * intel_takeover_await - wait on for a command in the invalidation queue?
+ * intel_takeover_await - wait on for commands in the invalidation queue?
  * @iommu: unit, its queue locked
- * @rc: what the driver has found out about the command; 0: nothing
- * @since: when it was given, in cycles
+ * @rc: what the driver has found out about the commands; 0: nothing
+ * @desc: the commands
+ * @count: their number
+ * @since: when they were given, in cycles
  *
  * Return: @rc, or -EIO if the queue is not used any more.
  */
-int intel_takeover_await(struct intel_iommu *iommu, int rc, u64 since)
+int intel_takeover_await(struct intel_iommu *iommu, int rc,
+			 const struct qi_desc *desc, unsigned int count,
+			 u64 since)
 {
+	unsigned int i;
 	u64 ms;
 
 	if (!iommu->takeover || (rc && rc != -EAGAIN && rc != -ETIMEDOUT))
 		return rc;
+	for (i = 0; i < count; i++)
+		takeover_note_command(iommu->takeover, desc[i].qw0);
 	ms = tsc_khz ? div_u64(get_cycles() - since, tsc_khz) : 0;
 	if (!takeover_gives_up_queue(iommu->takeover, ms))
 		return rc;

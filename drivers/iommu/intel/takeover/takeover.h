@@ -37,7 +37,9 @@ bool intel_takeover_keeps_remapping(void);
 bool intel_takeover_stop_queue(struct intel_iommu *iommu);
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
 bool intel_takeover_lost_queue(struct intel_iommu *iommu);
-int intel_takeover_await(struct intel_iommu *iommu, int rc, u64 since);
+int intel_takeover_await(struct intel_iommu *iommu, int rc,
+			 const struct qi_desc *desc, unsigned int count,
+			 u64 since);
 int intel_takeover_do_without(struct intel_iommu *iommu,
 			      const struct qi_desc *desc, unsigned int count);
 bool intel_takeover_leaves_fault(struct intel_iommu *iommu, int reg);
@@ -145,7 +147,8 @@ static inline bool intel_takeover_lost_queue(struct intel_iommu *iommu)
 }
 
 static inline int intel_takeover_await(struct intel_iommu *iommu, int rc,
-				       u64 since)
+				       const struct qi_desc *desc,
+				       unsigned int count, u64 since)
 {
 	return rc;
 }

@@ -35,9 +35,9 @@
 
 /*
  * A command of this kernel's in the queue. Devices have a minute and a half to
- * answer (PCIe 10.3), and two that hang may be asked at once. Where there are
- * none it is what the driver allows a register. An error that nobody sees to
- * stops the queue for good.
+ * answer (PCIe 10.3), and two that hang may be asked at once. Until one is asked
+ * it is what the driver allows a register. An error that nobody sees to stops
+ * the queue for good.
  */
 #define QUEUE_ERROR_TIMEOUT_MS	1000
 #define QUEUE_TIMEOUT_MS	10000
@@ -452,8 +452,8 @@ static u64 queue_timeout_ms(struct takeover_unit *unit)
 		return 0;
 	if (fsts & VTD_FSTS_IQE)
 		return QUEUE_ERROR_TIMEOUT_MS;
-	return unit->ecap & VTD_ECAP_DT ? QUEUE_DEVICE_TIMEOUT_MS :
-					  QUEUE_TIMEOUT_MS;
+	return READ_ONCE(unit->asks_devices) ? QUEUE_DEVICE_TIMEOUT_MS :
+					       QUEUE_TIMEOUT_MS;
 }
 
 /**

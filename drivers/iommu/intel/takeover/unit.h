@@ -231,6 +231,7 @@ struct takeover_good {
  * @silent:	bitmap over requester ids: did not answer the last time
  * @queue_lost:	the invalidation queue does not work, and is not used any more
  * @stale:	its caches could not be emptied without
+ * @asks_devices: a device was asked to forget, by whomever
  * @asks:	the takeover asks a device to forget,
  * @asked:	the one with this requester id
  * @dids:	bitmap over domain ids: those that adopted entries use, or used
@@ -294,6 +295,7 @@ struct takeover_unit {
 	unsigned long		*silent;
 	bool			queue_lost;
 	bool			stale;
+	bool			asks_devices;
 	bool			asks;
 	u16			asked;
 	unsigned long		*dids;
@@ -421,6 +423,7 @@ void takeover_settle_device(struct takeover_unit *unit, struct device *dev,
 			    u16 rid, unsigned int on);
 int takeover_make_forget(struct takeover_unit *unit, u16 rid);
 bool takeover_is_silent(const struct takeover_unit *unit, u16 rid);
+void takeover_note_command(struct takeover_unit *unit, u64 descriptor);
 bool takeover_gives_up_device(struct takeover_unit *unit, u64 descriptor,
 			      unsigned int aborts);
 

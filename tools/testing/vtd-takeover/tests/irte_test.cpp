@@ -663,22 +663,28 @@ TEST_F(Queue, ThatDoesNotStopIsReported) {
     EXPECT_TRUE(machine.unit.queue_lost);
 }
 
-// This kernel's own: ten seconds, five minutes where devices are asked, a second after an error
+// This kernel's own: ten seconds, five minutes once a device was asked, a second after an error
 // that the driver does not clear, and not even that if there is no unit any more.
 TEST_F(Queue, IsNotWaitedForWithoutEnd) {
     struct Case {
-        u64 ecap;
+        u64 command; // one that was given before
         u32 fsts;
         u64 most;
     };
-    for (const auto& [ecap, fsts, most] : {Case{0, 0, 10000},
-                                           {VTD_ECAP_DT, 0, 300000},
-                                           {VTD_ECAP_DT, 0x10, 1000},
-                                           {VTD_ECAP_DT, 0x40, 300000},
-                                           {0, 0x10, 1000},
-                                           {VTD_ECAP_DT, ~u32{0}, 0}}) {
+    constexpr u64 context = 1, iotlb = 2, device = 3, device_of_pasid = 8;
+    for (const auto& [command, fsts, most] : {Case{context, 0, 10000},
+                                              {iotlb, 0, 10000},
+                                              {device, 0, 300000},
+                                              {device_of_pasid, 0, 300000},
+                                              {device, 0x10, 1000},
+                                              {device, 0x40, 300000},
+                                              {iotlb, 0x10, 1000},
+                                              {device, ~u32{0}, 0}}) {
         machine.unit.queue_lost = false;
-        machine.unit.ecap = ecap;
+        machine.unit.asks_devices = false;
+        machine.unit.ecap = VTD_ECAP_DT;
+        takeover_note_command(&machine.unit, command | ~u64{0xff});
+        takeover_note_command(&machine.unit, iotlb);
         machine.gsts = 0xc7000000;
         machine.fsts = fsts;
         machine.log.clear();
