@@ -116,7 +116,7 @@ Healthy::~Healthy() {
 }
 
 u64 Healthy::page() {
-    machine_.old_page({next_});
+    std::ranges::fill(machine_.old_page({next_}), 0); // perhaps another unit's before
     next_ += page_size;
     return next_ - page_size;
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -293,6 +294,64 @@ TEST_P(Floor, ReservedMemoryWhereverItLies) {
                     ASSERT_EQ(old.now(other, at, access), old.before(other, at, access))
                         << std::hex << at;
     }
+}
+
+// Of the first unit that has these addresses and lets devices pass through.
+const RealUnit& unit_of(unsigned address_bits) {
+    return *std::ranges::find_if(units(), [=](const RealUnit& unit) {
+        return unit.address_bits >= address_bits && unit.capabilities.pass_through();
+    });
+}
+
+// The memory that firmware of real machines reserves, for devices of all their units.
+class FloorOfFirmware : public Floor {
+protected:
+    static void run(const DmarTable& table, Mapping mapping) {
+        SCOPED_TRACE("FLOOR: " + table.machine + ", " + name(mapping));
+        const RealUnit& unit = unit_of(table.host_width);
+        Machine machine;
+        const Layout layout = machine_of(4 * gib, table.host_width, kdumps.front().ranges);
+        learn(machine, layout, kdumps.front());
+        for (std::size_t number = 0; number < table.units.size(); number++) {
+            if (number)
+                machine.next_unit();
+            machine.unit.cap = unit.capabilities.cap;
+            machine.unit.ecap = unit.capabilities.ecap;
+            machine.unit.address_bits = table.host_width;
+            machine.unit.unguarded = false;
+            Healthy old(machine, unit, layout, Tables::legacy);
+            std::set<model::Rid> devices;
+            for (const auto& [first, last, rids] : table.reserved)
+                for (const model::Rid rid : rids)
+                    if (table.unit_of(rid) == number) {
+                        devices.insert(rid);
+                        machine.firmware.push_back({{rid.value}, first, last});
+                    }
+            for (const model::Rid rid : devices)
+                old.add({rid.value}, mapping);
+            adopt(machine, old.rtaddr());
+            adopted_whole(machine, static_cast<unsigned>(devices.size()));
+            for (const auto& [rid, first, last] : machine.firmware)
+                for (const u64 at : {first, first / 2 + last / 2, last & ~(page - 1)})
+                    for (const Access access : {Access::read, Access::write})
+                        EXPECT_EQ(old.now(rid, at, access), old.before(rid, at, access))
+                            << std::hex << at;
+        }
+    }
+};
+
+TEST_F(FloorOfFirmware, ReservedMemoryOfRealMachines) {
+    const auto tables = dmar_tables(DMAR_TABLES);
+    EXPECT_EQ(tables.size(), 298U);
+    std::size_t units = 0, ranges = 0;
+    for (const DmarTable& table : tables) {
+        units += table.units.size();
+        ranges += table.reserved.size();
+        for (const Mapping mapping : {Mapping::few, Mapping::pass_through})
+            run(table, mapping);
+    }
+    EXPECT_GT(units, 550U);
+    EXPECT_GT(ranges, 400U);
 }
 
 // Tables that hold themselves have no end for a walk that cannot remember them. They cost their own
