@@ -622,7 +622,7 @@ class Facts:
                 and self.root is not None and fault.at > self.root.at)
 
     def theirs(self, address: int) -> bool:
-        """Is this the old kernel's memory?"""
+        """Is this the crashed kernel's memory?"""
         return any(s.first <= address <= s.last for s in self.old)
 
     def owned(self, address: int) -> bool:

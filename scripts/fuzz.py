@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Feed the takeover with arbitrary bytes as the old kernel's registers and tables.
+"""Feed the takeover with arbitrary bytes as the crashed kernel's registers and tables.
 
 The fuzzers are tools/testing/vtd-takeover/fuzz, built with clang's libFuzzer and its sanitizers for
 addresses and undefined behaviour; what must hold is said there. Here they are built, run on the

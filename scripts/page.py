@@ -51,7 +51,7 @@ MEANING = {
     "ON": "translation is never switched off before the dump is saved",
     "ALIVE": "DMA in flight goes where the old tables say",
     "SHIELD": "it does not reach the kdump kernel's memory",
-    "INTACT": "software leaves the old kernel's memory as it is",
+    "INTACT": "software leaves the crashed kernel's memory as it is",
     "FRESH": "a released device reaches what its driver mapped only",
     "TAGS": "no domain id in use is given away",
     "WARY": "damage in old tables costs what it hits, and is reported",

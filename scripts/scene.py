@@ -57,7 +57,7 @@ class Scene:
         self.guest.qtest.write(REGISTERS + entry.at, entry.words[0])
 
     def last_page(self) -> int:
-        """The last page of the old kernel's RAM."""
+        """The last page of the crashed kernel's RAM."""
         return self.old[-1].last + 1 - PAGE
 
     def kernel(self) -> int:

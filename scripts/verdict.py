@@ -158,7 +158,7 @@ def shield(facts: Facts) -> Verdict:
 
 
 def intact(facts: Facts) -> Verdict:
-    """The old kernel's memory changes only where in-flight DMA lands."""
+    """The crashed kernel's memory changes only where in-flight DMA lands."""
     if facts.changed is None or "crash" not in facts.marks:
         return not_judged("the kdump kernel did not come up")
     begin = facts.marks["crash"].trace

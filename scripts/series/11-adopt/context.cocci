@@ -1,4 +1,4 @@
-// Which entries are the old kernel's is the takeover's knowledge.
+// Which entries are the crashed kernel's is the takeover's knowledge.
 //
 // file: drivers/iommu/intel/iommu.h
 // matches: no_setters 2

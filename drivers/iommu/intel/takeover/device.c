@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a device itself keeps of the old kernel: translations in a TLB of its
- * own, and the switches that let it ask for them, for pages, and with PASIDs.
+ * What a device itself keeps of the crashed kernel: translations in a TLB of
+ * its own, and the switches that let it ask for them, for pages, and with
+ * PASIDs.
  *
  * The old mappings need all of it, so that it stays as it was found until the
  * device is released. Afterwards the entry is empty, and the device as one
@@ -77,7 +78,7 @@ bool takeover_is_silent(const struct takeover_unit *unit, u16 rid)
  * @unit: unit that translates for the function
  * @dev: the function's device
  * @rid: its requester id, with an entry that is not present and in no cache
- * @on: what of the old kernel's is on in it, VTD_DEVICE_*
+ * @on: what of the crashed kernel's is on in it, VTD_DEVICE_*
  *
  * A function answers invalidations while its ATS is on, and forgets by itself
  * only when that is switched on anew (PCIe 10.3.7). PASIDs must not change

@@ -54,9 +54,9 @@ int vtd_inv_devtlb(struct takeover_unit *unit, struct device *dev, u16 rid,
 
 /*
  * Switches @off off in the function whose own id @rid is, and returns what of
- * the old kernel's is on then. Nothing is, in a function that is gone, or when
- * the id is an alias of something else. PASIDs of a virtual function are its
- * physical function's: they are told of and stay. HIDDEN comes alone.
+ * the crashed kernel's is on then. Nothing is, in a function that is gone, or
+ * when the id is an alias of something else. PASIDs of a virtual function are
+ * its physical function's: they are told of and stay. HIDDEN comes alone.
  */
 unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 
@@ -95,15 +95,15 @@ void *vtd_alloc_table(struct takeover_unit *unit, gfp_t gfp);
 void vtd_free_table(void *table);
 
 /*
- * Copies from memory of the old kernel, at most VTD_TABLE_SIZE bytes. Survives
- * poison. Returns 0, -EIO if it is poisoned, or another negative errno; then
- * @dst is undefined.
+ * Copies from memory of the crashed kernel, at most VTD_TABLE_SIZE bytes.
+ * Survives poison. Returns 0, -EIO if it is poisoned, or another negative
+ * errno; then @dst is undefined.
  */
 int vtd_read_oldmem(void *dst, phys_addr_t src, size_t size);
 
 /*
- * Where a table of the old kernel can be fetched ahead of its reading; NULL if
- * it cannot. It must not be read there: there may be poison.
+ * Where a table of the crashed kernel can be fetched ahead of its reading;
+ * NULL if it cannot. It must not be read there: there may be poison.
  */
 const void *vtd_oldmem_ahead(phys_addr_t table);
 
@@ -115,7 +115,7 @@ bool vtd_may_be_old_ram(phys_addr_t addr, size_t size);
 
 /*
  * Is there anything in this range of addresses that this kernel knows of: memory
- * that is not the old kernel's, registers, windows of buses?
+ * that is not the crashed kernel's, registers, windows of buses?
  */
 bool vtd_is_populated(u64 start, u64 size);
 

@@ -221,7 +221,7 @@ static bool is_switched_by_us(const struct pci_dev *pdev, unsigned int what)
 }
 
 /*
- * Asked of the function itself: the old kernel set it, and what this kernel
+ * Asked of the function itself: the crashed kernel set it, and what this kernel
  * keeps in struct pci_dev knows nothing of that, nor of the capability if it
  * was told pci=noats.
  */
@@ -694,7 +694,7 @@ static void find_fatal_vectors(unsigned long *fatal)
  * @iommu: unit with its registers mapped
  *
  * Return: 0, or -ENOMEM. The caller then has to do without the unit, which
- * goes on with the old kernel's tables.
+ * goes on with the crashed kernel's tables.
  */
 int intel_takeover_probe_unit(struct intel_iommu *iommu)
 {
@@ -1104,7 +1104,8 @@ void intel_takeover_spare_did(struct intel_iommu *iommu)
  * @bus: bus number of the requester
  * @devfn: its device and function number
  *
- * Return: true while the entry is the old kernel's, or blocks its requester.
+ * Return: true while the entry is the crashed kernel's, or blocks its
+ * requester.
  */
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn)
 {
@@ -1216,7 +1217,7 @@ bool intel_takeover_leaves_function(struct device *dev)
 	return true;
 }
 
-/* What the probe left, on a function that has nothing of the old kernel's. */
+/* What the probe left, on a function with nothing of the crashed kernel's. */
 static void catch_up(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);

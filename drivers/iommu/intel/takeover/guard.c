@@ -15,10 +15,10 @@
  * more to repair, or are no tables, is blocked. One about which nothing is known
  * but that there is no memory to walk its tables goes on unguarded, as on stock.
  *
- * What passes through has no tables and gets some, which cover what there is: the
- * crashed kernel's RAM, registers, and all between. All units that read them alike
- * share them. Where they would take too much, for lack of large pages, or would not
- * cover what there is, the device goes on passing through, as on stock.
+ * What passes through has no tables and gets some, which cover what there is:
+ * the crashed kernel's RAM, registers, and all between. All units that read them
+ * alike share them. Where they would take too much, for lack of large pages, or
+ * would not cover what there is, the device goes on passing through, as on stock.
  *
  * Not walked are first-stage tables below a second stage: their addresses are
  * a guest's, and the second stage has the last word.
@@ -571,9 +571,10 @@ static bool is_all(const u64 *words, u64 word)
 }
 
 /*
- * A table that changed. Of a table of pages often nothing is left: a crashed kernel
- * that translates for want of pass-through maps the kdump kernel's memory as well,
- * a quarter of a gigabyte by 128 tables. Return: enum outcome, or a negative errno.
+ * A table that changed. Of a table of pages often nothing is left: a crashed
+ * kernel that translates for want of pass-through maps the kdump kernel's memory
+ * as well, a quarter of a gigabyte by 128 tables. Return: enum outcome, or a
+ * negative errno.
  */
 static int keep_changed(struct takeover_guard *guard, enum format format,
 			unsigned int level, const u64 *words)
@@ -1019,7 +1020,7 @@ static int guard_pasid(struct takeover_guard *guard, u16 rid, u64 *entry)
 	return silence(guard, entry, ret);
 }
 
-/* A PASID table or directory, of ours or of the old kernel. */
+/* A PASID table or directory, of ours or of the crashed kernel. */
 static bool is_known(struct takeover_guard *guard, u64 addr, size_t size)
 {
 	struct takeover_span span;

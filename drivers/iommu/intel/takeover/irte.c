@@ -160,7 +160,7 @@ static const char *__init judge_remapped(const struct takeover_unit *unit,
 
 /*
  * Reserved bits are left to the hardware, which refuses them, unless it knows
- * a meaning that we do not. They are counted as the old kernel set them.
+ * a meaning that we do not. They are counted as the crashed kernel set them.
  */
 static bool __init has_reserved(const struct takeover_unit *unit, u64 low,
 				u64 high)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the KUnit suites of the takeover share: a unit to try things on, and
- * some pages of this kernel that pose as the old kernel's RAM.
+ * some pages of this kernel that pose as the crashed kernel's RAM.
  */
 #ifndef VTD_TAKEOVER_KUNIT_H
 #define VTD_TAKEOVER_KUNIT_H
@@ -28,7 +28,7 @@ struct takeover_kunit {
 int takeover_kunit_init(struct kunit *test);
 void takeover_kunit_exit(struct kunit *test);
 
-/* A page of old RAM, and its address as the old kernel's tables have it. */
+/* A page of old RAM, and its address as the crashed kernel's tables have it. */
 static inline u64 *takeover_kunit_page(struct takeover_kunit *place,
 				       unsigned int page)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which addresses are the old kernel's RAM.
+ * Which addresses are the crashed kernel's RAM.
  *
  * The kdump kernel's firmware map holds its own memory only. What the old
  * kernel called RAM is written in the PT_LOAD headers of the ELF core header
@@ -102,7 +102,7 @@ static void __init forbid_moved(const struct elf64_phdr *phdr)
 }
 
 /**
- * takeover_oldmem_learn - read the map of the old kernel's RAM
+ * takeover_oldmem_learn - read the map of the crashed kernel's RAM
  * @elfcorehdr: physical address of the ELF core header
  *
  * Replaces what was known before. A header that cannot be understood leaves
@@ -151,7 +151,7 @@ int __init takeover_oldmem_learn(phys_addr_t elfcorehdr)
 }
 
 /**
- * takeover_oldmem_span - may this be a table in the old kernel's RAM?
+ * takeover_oldmem_span - may this be a table in the crashed kernel's RAM?
  * @addr: physical address that an old table holds
  * @size: bytes that would be read there
  * @span: where to put addresses of which the same is true, @addr among them;
@@ -184,7 +184,7 @@ bool takeover_oldmem_span(phys_addr_t addr, size_t size,
 }
 
 /**
- * takeover_oldmem_plausible - may this be a table in the old kernel's RAM?
+ * takeover_oldmem_plausible - may this be a table in the crashed kernel's RAM?
  * @addr: physical address that an old table holds
  * @size: bytes that would be read there
  *

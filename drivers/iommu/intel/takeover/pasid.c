@@ -2,7 +2,7 @@
 /*
  * PASID directories and tables.
  *
- * Of these structures of the old kernel only the domain ids are read, which
+ * Of these structures of the crashed kernel only the domain ids are read, which
  * tag what the caches hold for a device. They stay where they are, but for the
  * way to an entry whose id the driver needs: that is copied. What else they say
  * is not judged.

@@ -164,7 +164,7 @@ static void replaces_the_id_of_the_driver(struct kunit *test)
 	KUNIT_EXPECT_NE(test, FIELD_GET(VTD_PTE_DID, table[1]),
 			(u64)TAKEOVER_DID_OF_DRIVER);
 
-	/* Nothing of the old kernel's was written. */
+	/* Nothing of the crashed kernel's was written. */
 	KUNIT_EXPECT_EQ(test, memcmp(before, old_pasid(test, PASID_OF_NEXT),
 				     sizeof(before)), 0);
 	KUNIT_EXPECT_EQ(test, unit->nr_copies, 2);

@@ -19,8 +19,8 @@
  * device ask again later (7.5), and the queue can be changed under it.
  *
  * What is not answered:
- *  - what the old kernel had taken from its queue: behind the head nobody can
- *    tell what was answered from what was not, and a group gets one answer;
+ *  - what the crashed kernel had taken from its queue: behind the head nobody
+ *    can tell what was answered from what was not, and a group gets one answer;
  *  - what comes between two writes to registers if the old queue is larger
  *    than the driver's and its tail is beyond the end of that, or if the old
  *    queue cannot be believed;

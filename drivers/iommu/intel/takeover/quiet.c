@@ -132,7 +132,7 @@ bool takeover_hear_fault(struct takeover_unit *unit, unsigned int reg)
 }
 
 /*
- * A bus of which the old kernel had nothing. The others on it stay as they
+ * A bus of which the crashed kernel had nothing. The others on it stay as they
  * are, not present and heard. Nothing present changes, so that nothing has to
  * be invalidated but for the one entry.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The swap: a device leaves the old kernel's mappings when its new driver
+ * The swap: a device leaves the crashed kernel's mappings when its new driver
  * maps for the first time.
  *
  * By then the driver has reset the device, and its DMA of old has ended. The
  * adopted entry is taken out of every cache before the driver's own entry is
  * written. Runs inside the driver's first dma_map, perhaps in atomic context:
- * nothing here sleeps or reads the old kernel's memory.
+ * nothing here sleeps or reads the crashed kernel's memory.
  */
 #include <linux/bitops.h>
 #include <linux/compiler.h>
@@ -179,8 +179,8 @@ static void release_blocked(struct takeover_unit *unit, struct device *dev,
 }
 
 /*
- * The old kernel had no entry for the device when it died. It may have had one
- * before its tables were damaged, and the device remember what that said.
+ * The crashed kernel had no entry for the device when it died. It may have had
+ * one before its tables were damaged, and the device remember what that said.
  */
 static int forget_stray(struct takeover_unit *unit, struct device *dev, u16 rid)
 {
@@ -236,7 +236,7 @@ int takeover_release_device(struct takeover_unit *unit, struct device *dev)
 	/* It would not see what is written. */
 	if (unit->state == TAKEOVER_DEAD || READ_ONCE(unit->stale))
 		return -EIO;
-	/* A unit that was not taken over has no entries of the old kernel's. */
+	/* A unit not taken over has no entries of the crashed kernel's. */
 	if (!unit->root)
 		return 0;
 

@@ -38,7 +38,7 @@ static u64 address(struct takeover_kunit *place, unsigned int page)
 	return virt_to_phys(takeover_kunit_page(place, page));
 }
 
-/* Where the old kernel keeps an entry. */
+/* Where the crashed kernel keeps an entry. */
 static u64 *old_entry(struct takeover_kunit *place, u16 rid)
 {
 	unsigned int words = takeover_entry_words(place->unit);

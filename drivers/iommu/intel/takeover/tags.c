@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Domain ids: which of them the old kernel's entries use, and for how long.
+ * Domain ids: which of them the crashed kernel's entries use, and for how long.
  *
  * Domain ids tag what the caches hold. As long as an adopted entry uses one no
  * new domain may have it. Nothing is given back at a release, which would cost

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One remapping unit, from the registers that the old kernel left to our own
- * root table: the order of events, and what is decided on the way.
+ * One remapping unit, from the registers that the crashed kernel left to our
+ * own root table: the order of events, and what is decided on the way.
  *
  * Translation is on before, between and after. The table work is in tables.c,
  * giving a device to its new driver in release.c.
@@ -25,9 +25,9 @@
 #define COMMAND_TIMEOUT_US	1000000
 
 /*
- * What the old kernel left in the invalidation queue is done in microseconds,
- * or waits for a device that does not answer. A unit may let go of its queue when
- * that is over: it gets what the driver allows a register.
+ * What the crashed kernel left in the invalidation queue is done in
+ * microseconds, or waits for a device that does not answer. A unit may let go
+ * of its queue when that is over: it gets what the driver allows a register.
  */
 #define DRAIN_TIMEOUT_US	100000
 #define DRAIN_POLL_US		10
@@ -159,7 +159,7 @@ static void report_fault(const struct takeover_unit *unit,
 
 /*
  * The driver clears the records before it uses the unit, and they may tell
- * why the old kernel died. The ring begins where FRI points.
+ * why the crashed kernel died. The ring begins where FRI points.
  */
 static void keep_faults(struct takeover_unit *unit)
 {
@@ -188,12 +188,12 @@ static void keep_faults(struct takeover_unit *unit)
 }
 
 /**
- * takeover_snapshot - keep what the old kernel left in the registers
+ * takeover_snapshot - keep what the crashed kernel left in the registers
  * @unit: unit, with its capabilities filled in
  *
  * The events of faults and of page requests are masked: they would go to an
- * address and a vector that the old kernel chose. The driver unmasks them when
- * it has its own handlers.
+ * address and a vector that the crashed kernel chose. The driver unmasks them
+ * when it has its own handlers.
  */
 void takeover_snapshot(struct takeover_unit *unit)
 {
@@ -230,7 +230,7 @@ static int adopt(struct takeover_unit *unit)
 }
 
 /**
- * takeover_adopt - prepare the root table that replaces the old kernel's
+ * takeover_adopt - prepare the root table that replaces the crashed kernel's
  * @unit: unit in state TAKEOVER_FOUND, @unit->scalable set
  * @root: empty page that becomes its root table
  * @mode: TAKEOVER_BLOCK to adopt nothing
@@ -409,9 +409,9 @@ static void drain_queue(struct takeover_unit *unit)
  * takeover_stop_queue - switch the invalidation queue off
  * @unit: unit
  *
- * What is left in the queue is the old kernel's, which forgot about it when it
- * crashed. It gets a tenth of a second, and the unit ten. Its errors are cleared
- * last, so that the next queue starts without them.
+ * What is left in the queue is the crashed kernel's, which forgot about it
+ * when it crashed. It gets a tenth of a second, and the unit ten. Its errors
+ * are cleared last, so that the next queue starts without them.
  *
  * Return: 0, or -ETIMEDOUT if the unit does not let go of the queue. It may go
  * on reading the old one, and is not given another.

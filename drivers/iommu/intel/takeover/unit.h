@@ -116,7 +116,7 @@ struct takeover_pool {
 /**
  * enum takeover_state - where a unit stands
  * @TAKEOVER_IDLE:	translation was off, or is none of our business
- * @TAKEOVER_FOUND:	found translating, still on the old kernel's root
+ * @TAKEOVER_FOUND:	found translating, still on the crashed kernel's root
  * @TAKEOVER_INSTALLED:	translating through our root table
  * @TAKEOVER_DEAD:	did not take our root table: nothing can be attached
  */
@@ -133,7 +133,7 @@ enum takeover_state {
  */
 #define TAKEOVER_ABORTS_MAX	2
 
-/* Fault records of the old kernel that are kept. */
+/* Fault records of the crashed kernel that are kept. */
 #define TAKEOVER_FAULTS		8
 
 /**
@@ -198,13 +198,13 @@ struct takeover_good {
  * @scalable:	mode of the tables, the old ones and ours
  * @cap:	capability register
  * @ecap:	extended capability register
- * @gsts:	global status as the old kernel left it
- * @rtaddr:	root-table address as the old kernel left it
+ * @gsts:	global status as the crashed kernel left it
+ * @rtaddr:	root-table address as the crashed kernel left it
  * @root:	our root table, 2 words an entry; owned by the driver; NULL in a
  *		unit that is not taken over
  * @blocked:	nothing was adopted: every requester starts out blocked
- * @adopted:	bitmap over requester ids: the entry is still the old kernel's,
- *		or maps reserved memory in its stead
+ * @adopted:	bitmap over requester ids: the entry is still the crashed
+ *		kernel's, or maps reserved memory in its stead
  * @confined:	bitmap over requester ids: was given reserved memory only
  * @nr_confined: number of bits in it
  * @good:	the last context entry of each kind that had no flaw
@@ -245,9 +245,9 @@ struct takeover_good {
  * @firmware:	requester ids for which firmware reserves memory
  * @nr_firmware: their number
  * @nr_reports:	lines about single entries and tables, printed or not
- * @irta:	interrupt-remapping table address as the old kernel left it
- * @fsts:	fault status as the old kernel left it
- * @faults:	the first of the old kernel's fault records
+ * @irta:	interrupt-remapping table address as the crashed kernel left it
+ * @fsts:	fault status as the crashed kernel left it
+ * @faults:	the first of the crashed kernel's fault records
  * @nr_faults:	number of records in @faults
  * @noise:	who faults
  * @nr_heard:	faults heard since the work last ran

@@ -21,8 +21,8 @@ struct Mapped {
     [[nodiscard]] std::string name() const;
 };
 
-// At addresses of its own, where the process has nothing else: the old kernel's physical addresses
-// are addresses of this process. One of these at a time.
+// At addresses of its own, where the process has nothing else: the crashed kernel's physical
+// addresses are addresses of this process. One of these at a time.
 class PageTables {
 public:
     explicit PageTables(Mapped mapped);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The ELF core header of what is measured: which memory was the old kernel's RAM.
+// The ELF core header of what is measured: which memory was the crashed kernel's RAM.
 
 #pragma once
 

@@ -13,7 +13,7 @@
 
 namespace vtd::fuzz {
 
-// The old kernel's RAM. Its first page holds the ELF core header.
+// The crashed kernel's RAM. Its first page holds the ELF core header.
 inline constexpr unsigned pages = 64;
 inline constexpr u64 page_size = VTD_TABLE_SIZE;
 inline constexpr Phys memory{0x10000000};

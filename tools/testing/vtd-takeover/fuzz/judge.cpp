@@ -93,7 +93,7 @@ private:
     std::vector<std::pair<u64, u64>> parts_;
 };
 
-// The old kernel's RAM as the code under test has learnt it. What is read of it is watched.
+// The crashed kernel's RAM as the code under test has learnt it. What is read of it is watched.
 class Learnt {
 public:
     Learnt(const Image& image, Machine& machine) : machine_(machine) {

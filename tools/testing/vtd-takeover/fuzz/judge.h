@@ -22,7 +22,7 @@ void interrupts(const Image& image);
 // The page-request queue, and devices that go on asking while it is changed.
 void page_requests(const Image& image);
 
-// The core header: which memory was the old kernel's. Of the image its memory counts.
+// The core header: which memory was the crashed kernel's. Of the image its memory counts.
 void core_header(const Image& image);
 
 // Page tables, PASIDs and forbidden memory: who reaches what before and after; and the notes of

@@ -15,7 +15,7 @@
 
 namespace vtd::fuzz {
 
-// Tables of the old kernel, behind its root and context tables; then some where none may be: in
+// Tables of the crashed kernel, behind its root and context tables; then some where none may be: in
 // this kernel's memory, in what devices have, in RAM that cannot be read.
 inline constexpr unsigned first_table = 4, good_tables = 28, all_tables = 32;
 // RAM behind `pages` that has never been written.

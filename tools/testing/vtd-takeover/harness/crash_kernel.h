@@ -27,7 +27,7 @@ public:
     // The driver makes a device's acquaintance, long before the device's own driver maps.
     void probe(std::size_t device);
 
-    // The queue of the old kernel's is switched off, the interrupt table taken over.
+    // The queue of the crashed kernel's is switched off, the interrupt table taken over.
     void stop_queue(std::size_t unit);
     int remap(std::size_t unit, bool x2apic);
     // A new interrupt of this kernel's, at the first index that is free.

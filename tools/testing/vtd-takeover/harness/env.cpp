@@ -232,8 +232,9 @@ int vtd_read_oldmem(void* to, phys_addr_t from, size_t size) {
         // Registers have side effects when they are read, and what is firmware's is not ours to
         // read.
         if (here.memory.owner(word) != Owner::old_kernel)
-            throw Violation(Invariant::wary,
-                            fmt::format("{:#x} is read, and is no RAM of the old kernel's", at));
+            throw Violation(
+                Invariant::wary,
+                fmt::format("{:#x} is read, and is no RAM of the crashed kernel's", at));
         const u64 value = here.memory.load(word);
         const size_t part = std::min<size_t>(size - done, 8 - at % 8);
         std::memcpy(out + done, reinterpret_cast<const char*>(&value) + at % 8, part);

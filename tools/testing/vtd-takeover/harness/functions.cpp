@@ -151,7 +151,7 @@ void World::settled(const Function& function) const {
         return;
     if (const unsigned kept = function.on() & ~function.ours)
         throw Violation(Invariant::fresh,
-                        fmt::format("device {} is released, and has{} on of the old kernel's",
+                        fmt::format("device {} is released, and has{} on of the crashed kernel's",
                                     device, text(kept)));
 }
 

@@ -28,7 +28,7 @@ extern "C" {
 }
 
 // What env.h passes around by name only: the ids under which a device appears,
-// its own first, and what the old kernel has switched on in it.
+// its own first, and what the crashed kernel has switched on in it.
 struct device {
     std::vector<u16> rids;
     unsigned int on = 0;

@@ -27,7 +27,8 @@ public:
     void about_to_access() { before(++accesses_); }
     unsigned accesses() const { return accesses_; }
 
-    // The unit sends no message until there is a handler: it would go to one of the old kernel's.
+    // The unit sends no message until there is a handler: it would go to one of the crashed
+    // kernel's.
     void silent_from_now_on(const model::Unit& unit) { messages_ = messages(unit); }
     void judge_silence(const model::Unit& unit) const;
     // From then on: was there one since this was last asked?

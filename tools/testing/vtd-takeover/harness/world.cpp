@@ -438,7 +438,7 @@ std::span<u64> World::interrupt_table(Unit& unit) {
     const Hpa first{reinterpret_cast<u64>(words.data())};
     std::ranges::fill(words, 0);
     memory.attach(first, words, Owner::crash_kernel);
-    // What devices of the old kernel may name; the driver zeroed it, and flushed nothing.
+    // What devices of the crashed kernel may name; the driver zeroed it, and flushed nothing.
     const std::size_t named =
         description.units[index(unit)].interrupt_entries * std::size_t{irte::words};
     for (std::size_t at = 0; at < named; at++)

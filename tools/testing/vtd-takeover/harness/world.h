@@ -173,7 +173,7 @@ public:
     // The kdump kernel's memory, and what no device may reach before its driver maps.
     std::array<std::pair<Hpa, u64>, 3> own() const;
     bool is_forbidden(Hpa where) const;
-    // Is there anything at all, but for the old kernel's RAM?
+    // Is there anything at all, but for the crashed kernel's RAM?
     bool is_populated(Hpa first, u64 size) const;
     // For the guards, of one unit if it is alone.
     void budget(unsigned pages) {

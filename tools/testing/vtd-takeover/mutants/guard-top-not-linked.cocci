@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The topmost table stays the old kernel's.
+// The topmost table stays the crashed kernel's.
 //
 // file: guard.c
 // breaks: SHIELD

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The first new domain gets an id of the old kernel.
+// The first new domain gets an id of the crashed kernel.
 //
 // file: tags.c
 // breaks: TAGS

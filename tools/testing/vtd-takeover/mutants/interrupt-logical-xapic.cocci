@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What a logical id of xAPIC mode means is known to the old kernel only.
+// What a logical id of xAPIC mode means is known to the crashed kernel only.
 //
 // file: irte.c
 // breaks: CLOSED

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// All that the old kernel had is forbidden.
+// All that the crashed kernel had is forbidden.
 //
 // file: oldmem.c
 // breaks: ALIVE

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What the takeover does to a device itself, and in which order: nothing until its release, then as
-// much as the old kernel has switched on.
+// much as the crashed kernel has switched on.
 
 #include "tests/dead_machine.h"
 

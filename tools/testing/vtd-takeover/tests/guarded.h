@@ -39,7 +39,7 @@ inline void forbid(bool ours = true) {
     takeover_forbid(0x29fffff0, crash_end);
 }
 
-// What the unit would find in memory, of the old kernel's and of ours.
+// What the unit would find in memory, of the crashed kernel's and of ours.
 class Source final : public model::Source {
 public:
     explicit Source(Machine& machine) {

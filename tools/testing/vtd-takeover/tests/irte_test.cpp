@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The old kernel's interrupt table: of any size, in either mode, damaged in
+// The crashed kernel's interrupt table: of any size, in either mode, damaged in
 // every way that an entry can be; and the registers around it, fault records
 // and the invalidation queue.
 

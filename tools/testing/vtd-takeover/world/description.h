@@ -71,13 +71,13 @@ struct Device {
     bool reserved = false; // firmware needs firmware_memory for it (RMRR, 8.4)
 };
 
-// A descriptor of what the old kernel left in the invalidation queue: it waits for nothing but this
-// word of its own.
+// A descriptor of what the crashed kernel left in the invalidation queue: it waits for nothing but
+// this word of its own.
 struct Wait {
     Hpa status;
 };
 
-// The old kernel's page-request queue, as it made it.
+// The crashed kernel's page-request queue, as it made it.
 struct PageQueue {
     unsigned order = 0; // pages: 1 << order
     u64 begin = 0;      // head and tail: offset in bytes
