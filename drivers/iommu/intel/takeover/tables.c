@@ -5,7 +5,7 @@
  * Each present context entry of the crashed kernel is judged and copied, word
  * by word, into a table of ours; the page tables, or the PASID structures,
  * that it points to stay where they are. Old tables are read through one
- * page-sized copy and never mapped for longer, never written.
+ * page-sized copy, and never written.
  *
  * An entry is dropped, that is, blocked, for an address that leads out of the
  * old RAM. It is not dropped for a bit: what the unit does not know it faults
