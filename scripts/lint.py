@@ -287,7 +287,11 @@ def documents(files: list[str]) -> str:
     return "\n".join(problems)
 
 
-MESSAGE = re.compile(r'(?:pr|dev|pci)_(?:err|warn|warn_once|info)\((?:\w+, )?"([^"]+)\\n"')
+MESSAGE = re.compile(r'(?:pr|dev|pci)_(?:err|warn|info)(?:_once|_ratelimited)?\('
+                     r'(?:\w+, )?"([^"]+)\\n"')
+# What stands in such a message for %s.
+REASON = re.compile(r'(?:return|[=,?:])\s*"([a-z][^"%\\]* [^"%\\]*)"\s*[;),:]')
+SILENT = ("debugfs.c", "kunit.c")  # what they print is not in the log
 GUIDE = "Documentation/admin-guide/kdump/vtd-takeover.rst"
 
 
@@ -299,6 +303,8 @@ def explained(files: list[str]) -> str:
         return f"only {len(found)} messages found: is this still how they are printed?"
     # The longest piece without a conversion; the guide may end a long one early.
     pieces = {m: max(re.split(r"%[#0-9]*l*[a-z]", m), key=len).strip()[:50] for m in found}
+    pieces |= {reason: reason for file in files if not file.endswith(SILENT)
+               for reason in REASON.findall((TOP / file).read_text())}
     return "\n".join(m for m, piece in pieces.items() if piece not in guide)
 
 
