@@ -214,14 +214,17 @@ EDITS: dict[str, Edit] = {
 
 
 # With these no frame is sent before a new table, of which this event tells. The interrupt table is
-# the first of them, and the kernel then soon switches off what MSIs it finds on.
-LATE = {"interrupt-int80": "vtd_reg_ir_root", **dict.fromkeys(pages.EDITS, "vtd_reg_dmar_root")}
+# the first of them, and the kernel then soon switches off what MSIs it finds on. The caches are
+# emptied just before a new root table: a card whose damaged entry is looked at then spends its whole
+# ring on one frame.
+LATE = {"interrupt-int80": "vtd_reg_ir_root", **dict.fromkeys(pages.EDITS, "vtd_reg_dmar_root"),
+        **{edit: "vtd_reg_dmar_root" for edit in EDITS if edit.startswith(("context-", "root-"))}}
 
 
 def needs_victim(edit: str) -> bool:
     """Is an edit about one requester?"""
     return (edit.startswith(("context-", "root-")) and edit != "root-last-page"
-            or edit in LATE)
+            or edit in ("interrupt-int80", *pages.EDITS))
 
 
 def problem(row: Row) -> str:
