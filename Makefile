@@ -77,7 +77,7 @@ kunit: ## boot the kernel and let it test its tables, PASIDs and formats
 lint: ## hooks, patches, scripts and documents, without running them; all kernels, or KERNEL, KDIR
 	@$S/lint.py $(WHICH)
 
-check: ## lint, scripts, core, model, coverage, fuzz, counts, KUnit, some rows (35 minutes; cold 45 to 50)
+check: ## lint, scripts, core, model, coverage, fuzz, counts, KUnit, some rows (35 minutes; cold up to an hour)
 	@$S/check.py
 
 check-all: ## the same with the whole matrix; takes up where it was stopped

@@ -215,8 +215,8 @@ EDITS: dict[str, Edit] = {
 
 # With these no frame is sent before a new table, of which this event tells. The interrupt table is
 # the first of them, and the kernel then soon switches off what MSIs it finds on. The caches are
-# emptied just before a new root table: a card whose damaged entry is looked at then spends its whole
-# ring on one frame.
+# emptied just before a new root table: a card whose damaged entry is looked at then spends its
+# whole ring on one frame.
 LATE = {"interrupt-int80": "vtd_reg_ir_root", **dict.fromkeys(pages.EDITS, "vtd_reg_dmar_root"),
         **{edit: "vtd_reg_dmar_root" for edit in EDITS if edit.startswith(("context-", "root-"))}}
 
