@@ -110,7 +110,7 @@ def judge(run: Facts) -> dict[str, str]:
 
 
 ROWS = scenarios.load()
-DROP, KEEP, BLOCK = ROWS["context-mmio"], ROWS["context-type"], ROWS["takeover-block"]
+DROP, KEEP, BLOCK = ROWS["context-mmio"], ROWS["context-reserved"], ROWS["takeover-block"]
 
 
 def test_a_dropped_entry() -> None:
