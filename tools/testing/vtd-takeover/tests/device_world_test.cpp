@@ -28,6 +28,12 @@ protected:
             description.devices[with_ats].streams = {{{5}, 1}, {{70}, 0}};
         return description;
     }
+    // One page more of the first domain leads there, so that the guard makes devices forget.
+    static Description machine_into_the_kdump_kernel() {
+        Description description = machine();
+        description.domains[0].pages.push_back({{0x80000000}, vtd::world::crash_memory});
+        return description;
+    }
     static unsigned left() { return variant().scalable ? all_of_it : unsigned{VTD_DEVICE_ATS}; }
     static auto forgets(const World& world) {
         return std::ranges::count_if(
@@ -93,9 +99,7 @@ TEST_P(DeviceWorlds, AFunctionThatHangs) {
 
 // The guard has something to make it forget, and its release.
 TEST_P(DeviceWorlds, AFunctionThatHangsAndHadTooMuch) {
-    Description description = machine();
-    description.domains[0].pages.push_back({{0x80000000}, vtd::world::crash_memory});
-    World world(description);
+    World world(machine_into_the_kdump_kernel());
     CrashKernel kernel(world);
     world.functions[with_ats].hung = true;
     kernel.boot();
@@ -109,9 +113,7 @@ TEST_P(DeviceWorlds, AFunctionThatHangsAndHadTooMuch) {
 TEST_P(DeviceWorlds, AFunctionThatCannotBeSeen) {
     for (const bool unseen : {false, true})
         for (const bool hung : {false, true}) {
-            Description description = machine();
-            description.domains[0].pages.push_back({{0x80000000}, vtd::world::crash_memory});
-            World world(description);
+            World world(machine_into_the_kdump_kernel());
             CrashKernel kernel(world);
             World::Function& function = world.functions[with_ats];
             (unseen ? function.unseen : function.header) = true;
@@ -128,9 +130,7 @@ TEST_P(DeviceWorlds, AFunctionThatCannotBeSeen) {
 // A virtual function that this kernel switched off when it found the others, or a card that was
 // pulled: to ask it takes a time-out, and to block it is in vain.
 TEST_P(DeviceWorlds, AFunctionThatIsNotThere) {
-    Description description = machine();
-    description.domains[0].pages.push_back({{0x80000000}, vtd::world::crash_memory});
-    World world(description);
+    World world(machine_into_the_kdump_kernel());
     CrashKernel kernel(world);
     World::Function& function = world.functions[with_ats];
     function.unseen = function.gone = true;
@@ -144,9 +144,7 @@ TEST_P(DeviceWorlds, AFunctionThatIsNotThere) {
 
 // What its entry did not allow it to learn it does not know, and would not answer.
 TEST_P(DeviceWorlds, AFunctionThatCannotBeSeenAndHasNoDeviceTlb) {
-    Description description = machine();
-    description.domains[0].pages.push_back({{0x80000000}, vtd::world::crash_memory});
-    World world(description);
+    World world(machine_into_the_kdump_kernel());
     CrashKernel kernel(world);
     world.functions[0].unseen = true; // of the same domain
     kernel.boot();

@@ -64,13 +64,16 @@ protected:
         return on_this(machine_with_reserved_memory(Variant::of(kind().scalable)));
     }
 
+    static void all_map(const World& world, CrashKernel& kernel) {
+        for (std::size_t device = 0; device < world.devices.size(); device++)
+            kernel.map(device, {0x8000});
+    }
     static Chances run(const Description& description, takeover_mode mode = TAKEOVER_ADOPT,
                        Failures failures = {}) {
         World world(description, failures);
         CrashKernel kernel(world);
         kernel.boot(mode);
-        for (std::size_t device = 0; device < world.devices.size(); device++)
-            kernel.map(device, {0x8000});
+        all_map(world, kernel);
         World::totals.schedules++;
         return world.chances;
     }
@@ -146,8 +149,7 @@ TEST_P(Real, PagesIntoTheKdumpKernel) {
         kernel.boot();
         EXPECT_EQ(world.units[0]->core.nr_dropped, 0U) << kind().shape;
         EXPECT_GT(world.units[0]->core.nr_cut, 0U) << kind().shape;
-        for (std::size_t device = 0; device < world.devices.size(); device++)
-            kernel.map(device, {0x8000});
+        all_map(world, kernel);
     }
 }
 
@@ -165,8 +167,7 @@ TEST_P(Real, PassThroughIntoTheKdumpKernel) {
     kernel.boot();
     EXPECT_EQ(world.units[0]->core.nr_dropped, 0U) << kind().shape;
     EXPECT_EQ(world.units[0]->core.nr_unguarded, 0U) << kind().shape;
-    for (std::size_t device = 0; device < world.devices.size(); device++)
-        kernel.map(device, {0x8000});
+    all_map(world, kernel);
 }
 
 TEST_P(Real, DamagedPointers) {
