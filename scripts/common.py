@@ -142,6 +142,7 @@ PACKAGES = {
     "g++": "g++",
     "gcc": "gcc",
     "gcovr": "gcovr",
+    "gdb": "gdb",
     "git": "git",
     "kexec": "kexec-tools",
     "make": "make",

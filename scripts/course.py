@@ -51,6 +51,7 @@ from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mar
                    accelerator)
 from inspector import Diff, View
 from pull import MACHINE, pull
+from refuse import Refusal
 from scenarios import Row
 from storm import NAME as TULIP, Storm
 from stray import Edu
@@ -71,7 +72,7 @@ LAYERS = {"kexec": ["crash.cpio", "first.cpio"], "life": ["second.cpio"]}
 # verdict.py and Row.judged().
 SOURCES = ["course.py", "emulator.py", "guest.py", "evidence.py", "hostile.py", "scene.py",
            "pages.py", "card.py", "scan.py", "inspector.py", "storm.py", "stray.py", "acpi.py",
-           "qtest.py", "pull.py"]
+           "qtest.py", "pull.py", "refuse.py"]
 JUDGE = ["verdict.py", "outcome.py"]
 HERE = Path(__file__).resolve().parent
 
@@ -154,6 +155,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     landed: list[Landed] = []
     edu: Edu | None = None
     storm: Storm | None = None
+    refusal: Refusal | None = None
     if row.road == "life":
         return live(row, nonce, guest, disk)
     try:
@@ -187,7 +189,15 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                     landed.append(scan.scan(guest, wire, crash))
 
             pulled = next((f for f in functions if f.device and f.device.name == row.pulled), None)
-            trouble = crash_and_dump(guest, row, marks, edit, edu, pulled, storm, look)
+
+            def strike() -> None:
+                nonlocal refusal
+                if pulled:
+                    pull(guest, pulled.sid >> 8)
+                if row.enomem:
+                    refusal = Refusal(guest, images.crash, row.enomem)
+
+            trouble = crash_and_dump(guest, row, marks, edit, edu, strike, storm, look)
             if storm:
                 storm.stop()
             guest.stop()
@@ -208,6 +218,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
             edu.stop()
         if storm:
             storm.over.set()
+        if refusal:
+            refusal.close()
         guest.close()
     with guest.trace.open("rb") as lines:
         trace = evidence.parse_trace(lines)
@@ -298,9 +310,13 @@ def boot(guest: Guest, marks: dict[str, Mark], limit: int
 
 
 def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callable[[], None],
-                   edu: Edu | None, pulled: evidence.Function | None = None,
+                   edu: Edu | None, strike: Callable[[], None] = lambda: None,
                    storm: Storm | None = None, look: Callable[[], None] | None = None) -> str:
-    """From READY to the end; returns what went wrong, or nothing if the dump was saved."""
+    """From READY to the end; returns what went wrong, or nothing if the dump was saved.
+
+    edit: before the panic; strike: at the kdump kernel's first line; look: before it dumps. The
+    guest is stopped then.
+    """
     start = len(guest.serial.lines)
     if edu:
         edu.do("ready")
@@ -326,10 +342,9 @@ def crash_and_dump(guest: Guest, row: Row, marks: dict[str, Mark], edit: Callabl
     marks["crash"] = replace(guest.mark(), time=guest.serial.lines[found[0]][0])
     # From here on old memory must not change: this copy is what it is held against.
     run(["cp", "--sparse=always", guest.ram, guest.private / "ram.before"])
-    if pulled:
-        pull(guest, pulled.sid >> 8)
     touched = re.search(rb"vtd_reg_(dmar_root|write_gcmd)",
                         guest.trace.read_bytes()[marks["panic"].trace:])
+    strike()
     guest.cont()
     if touched:
         # The guest went on while the host, busy with other things, had yet to stop it.

@@ -542,7 +542,8 @@ class Guest:
             self.frames.running.set()
         self.process.kill()
         self.process.wait()
-        for name in ("ram", "ram.before", "registers", "initrd", "qmp", "qtest", "serial"):
+        for name in ("ram", "ram.before", "registers", "initrd", "qmp", "qtest", "serial",
+                     "gdb"):
             (self.private / name).unlink(missing_ok=True)
         self.private.rmdir()
 

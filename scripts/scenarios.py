@@ -25,6 +25,7 @@ FILE = Path(__file__).resolve().parent / "scenarios.toml"
 # no_timer_check: the kernel's check counts timer ticks against a busy loop, and panics; a guest
 # that the host does not schedule for a moment fails it (seen once in 70 runs).
 VICTIM = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+FUNCTION = re.compile(r"\w+")
 # What the edu device can be told to read, and what may become of it: it gets there, it is
 # blocked without a fault, it faults, or the device may do no DMA at all.
 STRAY_TIMES = ("ready", "root", "saved")
@@ -121,6 +122,8 @@ class Row:
     # Devices whose driver the kdump kernel lacks: their DMA in flight lives on to the end.
     undriven: list[str] = field(default_factory=list)
     pulled: str = ""  # device that is pulled out between the panic and the kdump kernel (pull.py)
+    # Function of the kdump kernel that answers -ENOMEM at its first call (refuse.py).
+    enomem: str = ""
     # Devices that the kdump kernel resets, by a function-level reset, before their drivers start.
     resets: list[str] = field(default_factory=list)
     firmware_off: bool = False  # firmware opts out of DMA remapping (acpi.py)
@@ -239,6 +242,10 @@ def misuse(row: Row) -> str:
         return f"crash_firmware is none of {', '.join(acpi.WRONG)}"
     if row.crash_firmware == "bridge" and not row.rmrr:
         return "crash_firmware: there is no rmrr that could be a bridge's"
+    if row.enomem and not FUNCTION.fullmatch(row.enomem):
+        return f"enomem: {row.enomem!r} is no function"
+    if row.enomem and not row.crash_says:
+        return "enomem: without crash_says nothing shows that the function was called"
     if row.unplug and row.unplug not in names:
         return f"unplug: it has no device {row.unplug}"
     if row.pulled and row.pulled not in names:

@@ -532,6 +532,8 @@ def test_rows_of_devices_that_are_not_as_usual() -> None:
         assert scenarios.misuse(wrong) == f"{key}: it has no device igb"
     assert scenarios.misuse(
         dataclasses.replace(row, pulled="igb")) == "pulled: it has no device igb"
+    for function, wrong in {"a b": "is no function", "kmalloc": "nothing shows"}.items():
+        assert wrong in scenarios.misuse(dataclasses.replace(row, enomem=function))
 
 
 def ats(value: int, dev: str = "00:1f.2") -> str:
