@@ -15,11 +15,13 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import compare
 import counts
@@ -35,13 +37,16 @@ import scenarios
 import strategies
 from common import OUT, TOP, Failure, main, need, run, say, step
 from source import DEFAULT, KNOWN
-from tally import Tally
+from tally import SHOWN, Tally
 
 CORE = TOP / "tools/testing/vtd-takeover"
 PARTS = ("lint", "scripts", "core", "model", "coverage", "fuzz", "counts", "kunit", "rows")
 BOOTING = {"kunit", "rows"}
 # Kernels that are built with alarms on as well.
 ALARMED = ("6.12", "7.3")
+# Names of pieces (tools/testing/vtd-takeover/cmake/pieces.cmake); what ctest is to keep of outputs.
+PIECE = re.compile(r"_test-\d+$")
+WHOLE_OUTPUT = ("--test-output-size-passed=9999999", "--test-output-size-failed=9999999")
 # Tests of the core's project that have this label, or another one.
 USERSPACE = {"core", "model"}
 # Rows that stock passes too, run by turns on both kernels: how long from panic to dump. The
@@ -103,19 +108,41 @@ def check_userspace(tally: Tally, parts: set[str]) -> None:
     with step("building the core and the model in userspace"):
         if not tally.test("core and model: build", build):
             return
+    shutil.rmtree(folder / "reports", ignore_errors=True)
     for part in sorted(parts):
         report = folder / f"{part}.xml"
         report.unlink(missing_ok=True)
         with step(f"tests of the {part} in userspace"):
             done = run(["ctest", "--test-dir", folder, f"-j{os.cpu_count() or 1}",
-                        "-L" if part == "core" else "-LE", "core", "--output-on-failure",
+                        "-L" if part == "core" else "-LE", "core", *WHOLE_OUTPUT,
                         "--output-junit", report], check=False)
-            _count(tally, f"{part}:", report, done)
+        if report.exists():
+            count_pieces(tally, f"{part}:", report.read_text(), folder / "reports")
+        else:
+            tally.add(f"{part}: run", (done.stdout + done.stderr).strip() or "no test was run")
         if part == "model" and report.exists():
             print(explored(report.read_text()), flush=True)
             strategies.check(tally)
             with step("the model against QEMU"):
                 compare.check(tally)
+
+
+def count_pieces(tally: Tally, prefix: str, report: str, reports: Path) -> None:
+    """Count what ctest ran: the tests that a piece reports (pieces.cmake), or a test of its own."""
+    for case in ElementTree.fromstring(report).iter("testcase"):
+        name = case.get("name") or "?"
+        piece = reports / f"{name}.xml"
+        failed = tally.failed
+        count = tally.junit(prefix, piece.read_text()) if piece.exists() else 0
+        problem = ""
+        if case.get("status") != "run":
+            output = (case.findtext("system-out") or "").strip()
+            problem = "\n".join(output.splitlines()[-SHOWN:]) or "failed"
+        elif PIECE.search(name) and not count:
+            problem = "no test was run"
+        # A piece that broke off may have reported nothing, or nothing that failed.
+        if not count or (problem and tally.failed == failed):
+            tally.add(f"{prefix} {name}", problem)
 
 
 def explored(report: str) -> str:
@@ -268,7 +295,7 @@ def check(parts: list[str], everything: bool) -> int:
         build.start()
     if "lint" in parts:
         lint.lint(tally, list(KNOWN) if everything else [DEFAULT],
-                  jobs=1 if booting else os.cpu_count() or 1, options=everything)
+                  jobs=1 if booting else os.cpu_count() or 1, thorough=everything)
     if "scripts" in parts:
         check_scripts(tally)
     if USERSPACE & set(parts):

@@ -47,22 +47,20 @@ class Tally:
         return self.add(name, problem or "")
 
     def junit(self, prefix: str, xml: str) -> int:
-        """Count the tests in a JUnit report, as pytest and ctest write them."""
-        count = 0
-        for case in ElementTree.fromstring(xml).iter("testcase"):
+        """Count the tests in a JUnit report, as pytest and GoogleTest write them."""
+        cases = list(ElementTree.fromstring(xml).iter("testcase"))
+        for case in cases:
             bad = [e for e in case if e.tag in ("failure", "error")]
             if any(e.tag == "skipped" for e in case):
                 # A skipped test proves nothing, so it cannot count as passed.
                 problem = "skipped"
             else:
                 problem = "\n".join(e.text or e.get("message") or "failed" for e in bad)
-                output = case.findtext("system-out") or ""
-                problem += f"\n{output}" if bad else ""
-            # GoogleTest tells a parameter's bytes after the name.
-            name = (case.get("name") or "?").partition("  # GetParam")[0]
-            self.add(f"{prefix} {name}", problem)
-            count += 1
-        return count
+            name = case.get("name") or "?"
+            # pytest's class is the file, GoogleTest's is half of the name.
+            suite = f"{case.get('classname')}." if case.get("result") else ""
+            self.add(f"{prefix} {suite}{name}", problem)
+        return len(cases)
 
     def close(self) -> int:
         """Print the closing line; return the exit status."""
