@@ -137,8 +137,11 @@ class Tree:
         if self.kind == LINT:
             return False
         pristine = str(self.source.path)
-        for state in sorted(BUILD.glob(f"{self.source.key}-*/{STATE}"), reverse=True):
-            kind = state.parent.name.removeprefix(f"{self.source.key}-")
+        kinds = [state.parent.name.removeprefix(f"{self.source.key}-")
+                 for state in BUILD.glob(f"{self.source.key}-*/{STATE}")]
+        # One with alarms on has nothing that one without could use.
+        own = set(self.kind.split("-"))
+        for kind in sorted(kinds, key=lambda kind: (len(own ^ set(kind.split("-"))), kind)):
             other = Tree(self.source, kind)
             if kind == LINT or other.state.get("pristine") != pristine:
                 continue

@@ -104,6 +104,17 @@ def test_second_tree_begins_with_what_the_first_built(tree: Tree) -> None:
     assert not (second.path / fake.GLUE).exists()
 
 
+def test_the_tree_that_is_most_alike_is_copied(tree: Tree) -> None:
+    for kind in ("stock-kcsan", "takeover-kcsan", "stock"):
+        other = Tree(tree.source, kind)
+        other.prepare()
+        (other.path / "vmlinux").write_text(kind)
+    for kind, like in {"stock-no-iov": "stock", "takeover-kcsan-debug": "takeover-kcsan"}.items():
+        new = Tree(tree.source, kind)
+        new.prepare()
+        assert (new.path / "vmlinux").read_text() == like
+
+
 def test_tree_of_another_source_is_made_anew(tree: Tree, tmp_path: Path) -> None:
     (tree.path / "vmlinux").touch()
     other = fake.tree(tmp_path / "other")
