@@ -49,7 +49,7 @@ from emulator import Emulator
 from evidence import Aim, Facts, Landed
 from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mark, NoResult,
                    accelerator)
-from inspector import Diff, View
+from inspector import Diff, Mapping, View
 from pull import MACHINE, pull
 from refuse import Refusal
 from scenarios import Row
@@ -151,6 +151,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
     marks: dict[str, Mark] = {}
     changed: Diff | None = None
     view: View | None = None
+    reach: dict[int, list[Mapping]] = {}
     aims: list[Aim] = []
     landed: list[Landed] = []
     edu: Edu | None = None
@@ -198,6 +199,8 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                     refusal = Refusal(guest, images.crash, row.enomem)
 
             trouble = crash_and_dump(guest, row, marks, edit, edu, strike, storm, look)
+            if refusal and not refusal.happened():
+                raise NoResult(f"{row.enomem} was never called")
             if storm:
                 storm.stop()
             guest.stop()
@@ -211,7 +214,11 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         translating = bool(guest.register(GSTS) & evidence.GSTS_TES)
         before = guest.private / "ram.before"
         if before.exists() and view:
-            changed = view.at(before).diff(guest.ram, old)
+            found = view.at(before)
+            changed = found.diff(guest.ram, old)
+            for function in filter(lambda f: f.device, functions):
+                if (mappings := found.mappings(function.sid)) is not None:
+                    reach[function.sid] = mappings
         sent = guest.frames.sent if guest.frames else 0
     finally:
         if edu:
@@ -232,7 +239,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
                  accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0,
-                 aims=aims, landed=landed[0] if landed else None)
+                 aims=aims, reach=reach, landed=landed[0] if landed else None)
 
 
 def tables_of_firmware(row: Row, wrong: str = "") -> dict[str, bytes]:

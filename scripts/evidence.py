@@ -24,7 +24,7 @@ import inspector
 from acpi import RMRR
 from common import run
 from guest import Mark
-from inspector import Diff
+from inspector import Diff, Mapping
 from scenarios import Device, Row
 from storm import NAME as TULIP
 from stray import NAME as EDU, Access
@@ -387,6 +387,8 @@ class Facts:
     accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
     polls: int = 0  # of the tulip device, which each time reads what nobody mapped
     aims: list[Aim] = field(default_factory=list)  # what the edit leads devices to
+    # What devices may reach by the old tables, as they lie there at the kdump kernel's first line.
+    reach: dict[int, list[Mapping]] = field(default_factory=dict)
     # The victim's frames in the kdump kernel's memory, before the dump was begun or at the end.
     landed: Landed | None = None
 
@@ -609,6 +611,18 @@ class Facts:
         off = next((s.at for s in self.trace.switches if s.at >= panic and not s.value), self.end)
         return [d for d in self.dmas
                 if d.at < self.flight_end(d.sid) and (d.direct or d.at < off)]
+
+    def leads(self, dma: Dma) -> int | None:
+        """Where an access should get to by the old tables; None: nowhere."""
+        known = self.reach[dma.sid]
+        here = bisect_right(known, dma.iova, key=lambda m: m.first) - 1
+        if here < 0 or dma.iova > known[here].last:
+            return None
+        return known[here].address + dma.iova - known[here].first
+
+    def passes(self, sid: int) -> bool:
+        """Did the crashed kernel let all addresses of a device through as they are?"""
+        return sid in self.by_sid and self.by_sid[sid].domain == "identity"
 
     def aim(self, sid: int, iova: int) -> Aim | None:
         """The edit's aim that an address belongs to, if there is one."""

@@ -70,6 +70,14 @@ class Entry(NamedTuple):
     pointer: int  # to the next table
 
 
+class Mapping(NamedTuple):
+    """Addresses of a device from first to last, and where the first of them leads."""
+
+    first: int
+    last: int
+    address: int
+
+
 class TableChange(NamedTuple):
     """A word of a table that differs between two moments."""
 
@@ -146,6 +154,14 @@ class View:
         if "address" not in found:
             die(f"{name(sid)}: {iova:#x} leads nowhere: {found.get('fault')}")
         return int(found["address"], 16)
+
+    def mappings(self, sid: int) -> list[Mapping] | None:
+        """All that a device may reach, in order; None if that is too much to tell."""
+        found = self.ask("map", name(sid))
+        if not found["complete"]:
+            return None
+        return [Mapping(int(m["iova"], 16), int(m["last"], 16), int(m["address"], 16))
+                for m in found["ranges"]]
 
     def interrupts(self) -> dict[str, Any]:
         """The interrupt table, and its entries that are present."""

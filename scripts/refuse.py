@@ -5,8 +5,6 @@
 Linux's fault injection fails one allocation in so many, and at boot only those that must not sleep:
 nothing there aims at one function. QEMU's gdb server does: it stops the guest where the function
 begins, gdb writes the answer into the register of the caller, and returns in the function's place.
-
-That the function was called is not checked here: the row says what the kernel then logs.
 """
 
 from __future__ import annotations
@@ -45,10 +43,11 @@ class Refusal:
 
     def __init__(self, guest: Guest, image: Path, function: str) -> None:
         server = guest.private / "gdb"
+        self.log = guest.folder / "gdb.log"
         commands = script(server, address_of(image, function))
         guest.monitor(f"gdbserver unix:{server},server=on,wait=off")
         began = guest.qmp.events.count("RESUME")
-        with (guest.folder / "gdb.log").open("w") as log:
+        with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 ["gdb", "-nx", "-batch", *(word for each in commands for word in ("-ex", each))],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -57,8 +56,12 @@ class Refusal:
         while guest.qmp.events.count("RESUME") == began:
             if self.process.poll() is not None or time.monotonic() > end:
                 self.close()
-                die(f"gdb does not start: {(guest.folder / 'gdb.log').read_text()[-500:]}")
+                die(f"gdb does not start: {self.log.read_text()[-500:]}")
             time.sleep(0.02)
+
+    def happened(self) -> bool:
+        """Was the function called? gdb lets go of the guest when it has answered."""
+        return "hit Breakpoint 1" in self.log.read_text() and self.process.poll() == 0
 
     def close(self) -> None:
         """End gdb, whether the function was called or not."""

@@ -21,7 +21,7 @@ import verdict
 from common import Failure
 from evidence import Dump, Facts, Function, Span
 from guest import REGISTERS, Guest, Mark
-from inspector import Diff, View
+from inspector import Diff, Mapping, View
 from scenarios import Row
 from scene import Scene
 from stray import Access
@@ -45,6 +45,7 @@ vtd_dmar_enable enable 1
 vtd_switch_address_space Device 00:01.0 switching address space (iommu enabled=1)
 PANIC
 vtd_dmar_translate dev 00:01.00 iova 0xfffff010 -> gpa 0x5000010 mask 0xfff
+vtd_iotlb_page_hit IOTLB page hit sid 0x10 iova 0xffffe000 slpte 0x6000003 domain 0x5
 vtd_dmar_translate dev 00:02.00 iova 0xffffe010 -> gpa 0x6000010 mask 0xfff
 CRASH
 EARLY
@@ -69,6 +70,13 @@ NEXT = "vtd_dmar_translate dev 00:02.00 iova 0xffffe020 -> gpa 0x6000020 mask 0x
 FAULT = "vtd_dmar_fault sid 0x8 fault 13 addr 0xfffff020 write 0"
 THROUGH = "vtd_dmar_translate dev 00:01.00 iova 0xfffff020 -> gpa 0x5000020 mask 0xfff"
 PAST = "vtd_switch_address_space Device 00:01.0 switching address space (iommu enabled=0)"
+
+
+# By the old tables; 0x40000000 and what follows is for test_pages.py.
+REACH = {0x8: [Mapping(0x40000000, 0x40000FFF, CRASH.first),
+               Mapping(0x40001000, 0x40001FFF, CRASH.first - evidence.PAGE),
+               Mapping(0xFFFFF000, 0xFFFFFFFF, 0x5000000)],
+         0x10: [Mapping(0xFFFFE000, 0xFFFFEFFF, 0x6000000)]}
 
 
 def facts(row: Row, put: dict[str, str], log: Sequence[str] = (), *,
@@ -99,7 +107,7 @@ def facts(row: Row, put: dict[str, str], log: Sequence[str] = (), *,
         row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
         functions=functions, misfit=misfit, old=OLD, crash=[CRASH], changed=Diff([], [], 9),
         translating_at_end=True, dump=Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"),
-        crash_log=list(log),
+        crash_log=list(log), reach=REACH,
         accesses=[Access(when, what, address, master, *stretch, True)
                   for when, what, address, master in accesses])
 
@@ -244,7 +252,7 @@ def test_blocked_after_pass_through() -> None:
     back = PAST.replace("=0", "=1")
     got = judge(facts(BLOCK, {"TRIED": f"{back}\n{TRIED}\n{words}"}, [BLOCKED], cards=[CARD],
                       domain="identity"))
-    assert got["SHIELD"] == got["CLOSED"] == "pass"
+    assert got["CLOSED"] == "pass" and got["SHIELD"] == "not judged"
     got = judge(facts(BLOCK, {"TRIED": f"{PAST}\n{TRIED}\n{words}"}, [BLOCKED], cards=[CARD],
                       domain="identity"))
     assert got["SHIELD"] == got["CLOSED"] == "fail"

@@ -21,7 +21,7 @@ from evidence import PAGE, Aim, Facts, Landed, Span
 from guest import Guest, frame_mark
 from inspector import View
 from scene import CORE, Scene
-from test_hostile import CRASH, NEIGHBOUR, NIC, OLD, Ram, facts
+from test_hostile import CRASH, NEIGHBOUR, NEXT, NIC, OLD, Ram, facts
 
 BAR, RING, IOVA = 0xFEB80000, 0x9000, 0xFFFFF000
 SPARE = Span(0x3F000000, 0x3F0FFFFF)
@@ -180,7 +180,6 @@ BOTH = f"{READ}{LOST}\n{HIT}"
 ROW = dataclasses.replace(
     scenarios.load()["leaf-edges"], undriven=[],
     devices=[*scenarios.load()["leaf-edges"].devices, scenarios.load()["context-mmio"].devices[-1]])
-NEXT = "vtd_dmar_translate dev 00:02.00 iova 0xffffe020 -> gpa 0x6000020 mask 0xfff"
 
 
 def run(tried: str, *, log: Sequence[str] = (SAID,), aims: Sequence[Aim] = tuple(AIMS),
@@ -206,7 +205,7 @@ def test_a_guarded_device() -> None:
     (f"{READ}{LOST}", {}, {"cut"}),  # nor what had to be kept
     (f"{READ}{LOST}\n{write(GOOD)}", {}, {"cut"}),  # tried, and not reached
     (f"{READ}{LOST}\n{HIT}\n{write(BAD)}\n{through(BAD, CRASH.first)}", {}, {"cut", "SHIELD"}),
-    (f"{READ}{LOST}\n{write(GOOD)}\n{through(GOOD, 0x7000000)}", {}, {"cut"}),
+    (f"{READ}{LOST}\n{write(GOOD)}\n{through(GOOD, 0x7000000)}", {}, {"cut", "ALIVE"}),
     (BOTH, {"landed": Landed(4, [CRASH.first], 1 << 28)}, {"SHIELD"}),
     (BOTH, {"log": []}, {"WARY"}),
     (BOTH.replace("fault 5 addr 0x40000000", "fault 5 addr 0x50000000"), {}, {"ALIVE"}),

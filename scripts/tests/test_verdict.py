@@ -23,7 +23,7 @@ from common import Failure
 from course import Kernel
 from evidence import Dump, Facts, Function, Span
 from guest import Mark
-from inspector import Diff, TableChange
+from inspector import Diff, Mapping, TableChange
 
 NIC, DISK = 0x08, 0xFA
 CRASH = Span(0x2F000000, 0x3EFFFFFF)
@@ -63,6 +63,9 @@ SAVED
 """
 
 
+REACH = {0x8: [Mapping(0xFFFFF000, 0xFFFFFFFF, 0x5000000)]}  # by the old tables
+
+
 def translate(iova: int, gpa: int, dev: str = "00:01.00") -> str:
     return f"vtd_dmar_translate dev {dev} iova {iova:#x} -> gpa {gpa:#x} mask 0xfff"
 
@@ -79,7 +82,8 @@ def fault(sid: int) -> str:
 def facts(story: str = GOOD, *, listing: Sequence[str] = LISTING,
           changed: Sequence[int] = (0x5000000,),
           tables: Sequence[TableChange] = (), on_at_end: bool = True,
-          dump: Dump | None = None, put: dict[str, str] | None = None) -> Facts:
+          dump: Dump | None = None, put: dict[str, str] | None = None,
+          reach: dict[int, list[Mapping]] = REACH) -> Facts:
     """A run out of its story; put replaces the words in capitals by trace lines."""
     names = {"PANIC": "panic", "CRASH": "crash", "SAVED": "saved"}
     lines: list[bytes] = []
@@ -99,7 +103,7 @@ def facts(story: str = GOOD, *, listing: Sequence[str] = LISTING,
     return Facts(
         row=row, nonce="vtd-0123", marks=marks, pauses=[], trace=evidence.parse_trace(lines),
         functions=functions, misfit=misfit, old=OLD, crash=[CRASH],
-        changed=Diff(list(changed), list(tables), 9),
+        changed=Diff(list(changed), list(tables), 9), reach=reach,
         translating_at_end=on_at_end,
         dump=dump or Dump(4096, "vtd-0123\nKernel panic - not syncing: NMI\n"))
 
@@ -112,6 +116,14 @@ def test_good_run_passes() -> None:
     got = judge(facts())
     assert {n for n, v in got.items() if v == "not judged"} == {"WARY", "CLOSED"}
     assert verdict.failures(verdict.judge(facts())) == []
+
+
+def test_nothing_known_is_nothing_proven() -> None:
+    assert judge(facts(reach={}))["ALIVE"] == "fail"
+    untold = "\n".join(line for line in GOOD.splitlines() if "sid 0x8 iova 0xfffff000" not in line)
+    assert judge(facts(untold))["TAGS"] == "fail"
+    still = "\n".join(line for line in GOOD.splitlines() if "gpa 0x5000020" not in line)
+    assert judge(facts(still))["SHIELD"] == "not judged"
 
 
 def tagged(sid: int, domain: int) -> str:
@@ -129,6 +141,7 @@ BREAKAGES = {
     "fault before release, after another's": ("ALIVE", {"DISK RELEASED": fault(NIC)}),
     "fault of an unknown requester": ("ALIVE", {"FLYING": fault(0x300)}),
     "page moved by the new root": ("ALIVE", {"FLYING": translate(0xFFFFF030, 0x6000030)}),
+    "led where nothing led": ("ALIVE", {"FLYING": translate(0xFFFFC000, 0x5000000)}),
     "DMA to no memory": ("ALIVE", {"FLYING": translate(0xFFFF0000, 0xFEB00000)}),
     "untranslated": ("ALIVE", {"FLYING": f"{OFF}\n{buffer(0xFFFFF000)}"}),
     "into the kdump kernel": ("SHIELD", {"FLYING": translate(0xFFFF0000, 0x30000000)}),
@@ -532,8 +545,8 @@ def test_rows_of_devices_that_are_not_as_usual() -> None:
         assert scenarios.misuse(wrong) == f"{key}: it has no device igb"
     assert scenarios.misuse(
         dataclasses.replace(row, pulled="igb")) == "pulled: it has no device igb"
-    for function, wrong in {"a b": "is no function", "kmalloc": "nothing shows"}.items():
-        assert wrong in scenarios.misuse(dataclasses.replace(row, enomem=function))
+    for function, why in {"a b": "is no function", "kmalloc": "nothing shows"}.items():
+        assert why in scenarios.misuse(dataclasses.replace(row, enomem=function))
 
 
 def ats(value: int, dev: str = "00:1f.2") -> str:
