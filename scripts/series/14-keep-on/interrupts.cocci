@@ -35,7 +35,7 @@ position p;
   down_write(lock);
   if (
 - 	ret
-+ 	ret && !intel_takeover_does_without(iommu, ret)
++ 	ret && !intel_takeover_does_without_pages(iommu, ret)
      )
   S
   ...>

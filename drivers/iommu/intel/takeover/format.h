@@ -75,9 +75,11 @@
 /* 11.4.6, 11.4.8: invalidations by registers; the second lies behind IVA */
 #define VTD_CCMD_ICC		BIT_ULL(63)
 #define VTD_CCMD_GLOBAL		BIT_ULL(61)
+#define VTD_CCMD_CAIG		GENMASK_ULL(60, 59)	/* what was done; 0: refused */
 #define VTD_IOTLB_REG(ecap)	(FIELD_GET(VTD_ECAP_IRO, ecap) * 16 + 8)
 #define VTD_IOTLB_IVT		BIT_ULL(63)
 #define VTD_IOTLB_GLOBAL	BIT_ULL(60)
+#define VTD_IOTLB_IAIG		GENMASK_ULL(58, 57)	/* as CAIG */
 #define VTD_IOTLB_DRAIN		GENMASK_ULL(49, 48)	/* reads, writes */
 
 /* 6.5.2: commands in the invalidation queue */

@@ -20,6 +20,7 @@
 #include <linux/iommu.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/nmi.h>
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
 #include <linux/processor.h>
@@ -130,10 +131,24 @@ void vtd_flush_write_buffer(struct takeover_unit *unit)
 	iommu_flush_write_buffer(to_iommu(unit));
 }
 
+/*
+ * Without a queue the driver has registers do it, and nobody tells whether they
+ * did. What is released has to know.
+ */
+static bool is_done_by_registers(struct takeover_unit *unit, u64 command)
+{
+	if (to_iommu(unit)->qi)
+		return false;
+	takeover_do_without_queue(unit, command);
+	return true;
+}
+
 void vtd_inv_context(struct takeover_unit *unit, u16 did, u16 rid)
 {
 	struct intel_iommu *iommu = to_iommu(unit);
 
+	if (is_done_by_registers(unit, VTD_QI_CONTEXT))
+		return;
 	iommu->flush.flush_context(iommu, did, rid, DMA_CCMD_MASK_NOBIT,
 				   DMA_CCMD_DEVICE_INVL);
 }
@@ -142,11 +157,15 @@ void vtd_inv_context_all(struct takeover_unit *unit)
 {
 	struct intel_iommu *iommu = to_iommu(unit);
 
+	if (is_done_by_registers(unit, VTD_QI_CONTEXT))
+		return;
 	iommu->flush.flush_context(iommu, 0, 0, 0, DMA_CCMD_GLOBAL_INVL);
 }
 
 void vtd_inv_pasid_all(struct takeover_unit *unit)
 {
+	if (is_done_by_registers(unit, VTD_QI_PASID_CACHE))
+		return;
 	qi_flush_pasid_cache(to_iommu(unit), 0, QI_PC_GLOBAL, 0);
 }
 
@@ -154,6 +173,8 @@ void vtd_inv_iotlb_domain(struct takeover_unit *unit, u16 did)
 {
 	struct intel_iommu *iommu = to_iommu(unit);
 
+	if (is_done_by_registers(unit, VTD_QI_IOTLB))
+		return;
 	iommu->flush.flush_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH);
 }
 
@@ -161,6 +182,8 @@ void vtd_inv_iotlb_all(struct takeover_unit *unit)
 {
 	struct intel_iommu *iommu = to_iommu(unit);
 
+	if (is_done_by_registers(unit, VTD_QI_IOTLB))
+		return;
 	iommu->flush.flush_iotlb(iommu, 0, 0, 0, DMA_TLB_GLOBAL_FLUSH);
 }
 
@@ -693,29 +716,31 @@ static void find_fatal_vectors(unsigned long *fatal)
  * intel_takeover_probe_unit - begin the takeover of a unit
  * @iommu: unit with its registers mapped
  *
- * Return: 0, or -ENOMEM. The caller then has to do without the unit, which
- * goes on with the crashed kernel's tables.
+ * Without memory the unit is not taken over: the driver gives it empty tables,
+ * with translation on, and takes its devices as those of any unit.
  */
-int intel_takeover_probe_unit(struct intel_iommu *iommu)
+void intel_takeover_probe_unit(struct intel_iommu *iommu)
 {
 	struct glue_unit *unit;
 
 	if (!takeover_policy.found && !takeover_policy.remaps)
-		return 0;
+		return;
 
 #if TAKEOVER_KERNEL >= 70000
 	unit = kzalloc_obj(*unit, TAKEOVER_GFP);
 #else
 	unit = kzalloc(sizeof(*unit), TAKEOVER_GFP);
 #endif
-	if (!unit)
-		return -ENOMEM;
-
-	unit->iommu = iommu;
-	INIT_DELAYED_WORK(&unit->quiet, quiet_unit);
-	if (!alloc_bitmaps(&unit->core)) {
-		free_unit(unit);
-		return -ENOMEM;
+	if (unit) {
+		unit->iommu = iommu;
+		INIT_DELAYED_WORK(&unit->quiet, quiet_unit);
+	}
+	if (!unit || !alloc_bitmaps(&unit->core)) {
+		pr_err("%s: not taken over (%d): no DMA in flight of its devices arrives\n",
+		       iommu->name, -ENOMEM);
+		if (unit)
+			free_unit(unit);
+		return;
 	}
 	unit->core.name = iommu->name;
 	unit->core.cap = iommu->cap;
@@ -728,7 +753,6 @@ int intel_takeover_probe_unit(struct intel_iommu *iommu)
 	unit->core.pool = &takeover_pool;
 	takeover_snapshot(&unit->core);
 	iommu->takeover = &unit->core;
-	return 0;
 }
 
 /**
@@ -883,6 +907,22 @@ bool intel_takeover_does_without(struct intel_iommu *iommu, int error)
 	return true;
 }
 
+/**
+ * intel_takeover_does_without_pages - go on although nobody can answer page requests?
+ * @iommu: unit
+ * @error: why
+ *
+ * There is no queue that a device could be given to. As of a unit that knows no
+ * page requests, none is switched on.
+ */
+bool intel_takeover_does_without_pages(struct intel_iommu *iommu, int error)
+{
+	if (!intel_takeover_does_without(iommu, error))
+		return false;
+	iommu->ecap &= ~VTD_ECAP_PRS;
+	return true;
+}
+
 /* takeover.h: interrupts, and waiting for the hardware */
 
 #ifdef CONFIG_IRQ_REMAP
@@ -989,6 +1029,8 @@ int intel_takeover_await(struct intel_iommu *iommu, int rc,
 		return rc;
 	for (i = 0; i < count; i++)
 		takeover_note_command(iommu->takeover, desc[i].qw0);
+	/* A device may take longer to answer than the watchdog waits. */
+	touch_nmi_watchdog();
 	ms = tsc_khz ? div_u64(get_cycles() - since, tsc_khz) : 0;
 	if (!takeover_gives_up_queue(iommu->takeover, ms))
 		return rc;
@@ -1269,8 +1311,10 @@ static int release(struct intel_iommu *iommu, struct device *dev)
 	released = takeover_release_device(iommu->takeover, dev);
 	spin_unlock(&iommu->lock);
 
+	/* Nothing could make it forget any more. */
 	if (takeover_is_silent(iommu->takeover,
-			       PCI_DEVID(info->bus, info->devfn)))
+			       PCI_DEVID(info->bus, info->devfn)) ||
+	    !iommu->qi || intel_takeover_lost_queue(iommu))
 		info->ats_supported = 0;
 	if (released < 0)
 		return released;

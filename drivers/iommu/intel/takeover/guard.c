@@ -117,6 +117,7 @@ enum outcome {
  * @last_directory: the same of a directory
  * @alone:	the device has no PASIDs, and nothing to lose but all
  * @identity_did: domain id of what passed through, 0: it has none yet
+ * @identity_error: why the unit could not make a table for them, 0: it can yet
  */
 struct takeover_guard {
 	struct takeover_unit	*unit;
@@ -139,6 +140,7 @@ struct takeover_guard {
 	u64			*last_directory;
 	bool			alone;
 	u16			identity_did;
+	int			identity_error;
 };
 
 /*
@@ -439,6 +441,7 @@ static int guard_page(struct takeover_guard *guard, enum format format,
 	if (takeover_all_forbidden(base, size))
 		return quarantine(guard, format, level, word);
 
+	guard->suspect = true;
 	table = new_copy(guard);
 	if (!table)
 		return -ENOMEM;
@@ -732,20 +735,30 @@ static u64 identity_key(const struct takeover_guard *guard, enum format format,
 	       has_scratch(unit, format, 1) << 3 | format;
 }
 
-static int make_identity(struct takeover_guard *guard, enum format format,
-			 unsigned int levels, u64 limit, u64 *top)
+/*
+ * A unit that spent most of its part of the memory before does not speak for the
+ * others: these try it themselves.
+ */
+static int make_identity(struct takeover_guard *guard,
+			 struct takeover_identity *made, enum format format,
+			 unsigned int levels, u64 limit, u64 key)
 {
 	struct identity identity = {
 		.guard = guard,
 		.format = format,
 		.limit = limit,
 	};
-	int ret = identity_word(&identity, levels + 1, 0, top);
+	bool poor = guard->budget.left < guard->unit->pool->left / 4;
+	u64 top = 0;
+	int ret = identity_word(&identity, levels + 1, 0, &top);
 
-	if (ret) {
-		free_identity(guard, format, levels + 1, *top);
-		*top = 0;
-	}
+	if (ret)
+		free_identity(guard, format, levels + 1, top);
+	if (ret && poor)
+		return ret;
+	made->key = key;
+	made->error = ret;
+	made->top = ret ? 0 : top & VTD_SS_ADDR;
 	return ret;
 }
 
@@ -765,8 +778,8 @@ static struct takeover_identity *find_identity(struct takeover_pool *pool,
  * The table of all entries that let addresses through as they are. These get no
  * further than MGAW, and than the widest second stage of the unit (9.3, 9.6: AW);
  * a first stage may have less room. Return: 0; -ERANGE if it would not cover all
- * that there is; -ENOMEM if it would take more than is bearable, as it was found
- * once for all units of the kind.
+ * that there is; -ENOMEM if it would take more than is bearable, as is found once
+ * for all units of the kind, or than this unit has left.
  */
 static int identity_table(struct takeover_guard *guard, enum format format,
 			  unsigned int levels, u64 *top)
@@ -792,14 +805,13 @@ static int identity_table(struct takeover_guard *guard, enum format format,
 	identity = find_identity(guard->unit->pool, key);
 	if (!identity)
 		return -ENOMEM;
-	if (!identity->key) {
-		identity->key = key;
-		identity->error = make_identity(guard, format, levels, limit,
-						&identity->top);
-		identity->top &= VTD_SS_ADDR;
-	}
+	if (!identity->key && guard->identity_error)
+		return guard->identity_error;
+	if (!identity->key)
+		guard->identity_error = make_identity(guard, identity, format,
+						      levels, limit, key);
 	*top = identity->top;
-	return identity->error;
+	return identity->key ? identity->error : guard->identity_error;
 }
 
 /* The id of all that pass through: they have one table. */

@@ -134,11 +134,13 @@ static const char *__init judge_posted(const struct takeover_unit *unit,
 				       u64 low, u64 high, bool eim)
 {
 	u64 addr = vtd_posted_descriptor(low, high);
+	struct takeover_span free;
 	u64 control;
 
 	if (mode_differs(unit, eim))
 		return "posted to a processor of the other mode";
-	if (!takeover_oldmem_plausible(addr, VTD_PID_SIZE))
+	if (!takeover_oldmem_plausible(addr, VTD_PID_SIZE) ||
+	    takeover_forbidden(addr, VTD_PID_SIZE, &free))
 		return "its descriptor is not in old RAM";
 	if (vtd_read_oldmem(&control, addr + VTD_PID_CONTROL, sizeof(control)))
 		return "its descriptor cannot be read";

@@ -16,7 +16,7 @@ struct qi_desc;
 
 #ifdef CONFIG_INTEL_IOMMU_TAKEOVER
 void intel_takeover_detect(void __iomem *regs);
-int intel_takeover_probe_unit(struct intel_iommu *iommu);
+void intel_takeover_probe_unit(struct intel_iommu *iommu);
 void intel_takeover_free_unit(struct intel_iommu *iommu);
 bool intel_takeover_active(struct intel_iommu *iommu);
 void intel_takeover_adopt(struct intel_iommu *iommu);
@@ -25,6 +25,7 @@ bool intel_takeover_switch_prq(struct intel_iommu *iommu, u64 pqa);
 bool intel_takeover_keeps_on(void);
 bool intel_takeover_lets_go(void);
 bool intel_takeover_does_without(struct intel_iommu *iommu, int error);
+bool intel_takeover_does_without_pages(struct intel_iommu *iommu, int error);
 void intel_takeover_spare_did(struct intel_iommu *iommu);
 bool intel_takeover_holds_entry(struct intel_iommu *iommu, u8 bus, u8 devfn);
 bool intel_takeover_holds_rid(struct intel_iommu *iommu, u16 rid);
@@ -52,9 +53,8 @@ static inline void intel_takeover_free_unit(struct intel_iommu *iommu) {}
 static inline void intel_takeover_adopt(struct intel_iommu *iommu) {}
 static inline void intel_takeover_spare_did(struct intel_iommu *iommu) {}
 
-static inline int intel_takeover_probe_unit(struct intel_iommu *iommu)
+static inline void intel_takeover_probe_unit(struct intel_iommu *iommu)
 {
-	return 0;
 }
 
 static inline int intel_takeover_release(struct device *dev)
@@ -90,6 +90,12 @@ static inline bool intel_takeover_lets_go(void)
 
 static inline bool intel_takeover_does_without(struct intel_iommu *iommu,
 					       int error)
+{
+	return false;
+}
+
+static inline bool
+intel_takeover_does_without_pages(struct intel_iommu *iommu, int error)
 {
 	return false;
 }

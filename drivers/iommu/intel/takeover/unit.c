@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/io.h>
+#include <linux/nmi.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 
@@ -268,6 +269,8 @@ static int await_status(struct takeover_unit *unit, u32 bit, bool set,
 	for (us = 0; us < timeout_us; us++) {
 		if (!!(vtd_read32(unit, VTD_REG_GSTS) & bit) == set)
 			return 0;
+		/* It waits as long as the watchdog does. */
+		touch_nmi_watchdog();
 		udelay(1);
 	}
 	return -ETIMEDOUT;
@@ -374,6 +377,8 @@ int takeover_install(struct takeover_unit *unit)
 		return ret;
 	}
 
+	/* What the unit forgets by a command, it forgets from here on. */
+	unit->state = TAKEOVER_INSTALLED;
 	if (!(unit->cap & VTD_CAP_ESRTPS))
 		takeover_forget_all(unit);
 	if (!again) {
@@ -381,8 +386,6 @@ int takeover_install(struct takeover_unit *unit)
 		takeover_guard_devices(unit);
 		tell(unit);
 	}
-	/* From now on there are others who write to the tables. */
-	unit->state = TAKEOVER_INSTALLED;
 	return 0;
 }
 
@@ -480,19 +483,25 @@ bool takeover_gives_up_queue(struct takeover_unit *unit, u64 waited_ms)
 	return true;
 }
 
-/* Writes a command to a register that clears the bit @busy when it is done. */
+/*
+ * Writes a command to a register that clears the bit @busy when it is over, and
+ * says in @done how much it did. Nothing is what a unit does that has not let go
+ * of its queue (11.4.6, 11.4.8); of others the driver does not ask either.
+ */
 static int command_register(struct takeover_unit *unit, unsigned int reg,
-			    u64 command, u64 busy)
+			    u64 command, u64 busy, u64 done)
 {
 	unsigned long flags;
 	int ret = -ETIMEDOUT;
 	unsigned int us;
+	u64 value;
 
 	flags = vtd_lock_registers(unit);
 	vtd_write64(unit, reg, command | busy);
 	for (us = 0; us < COMMAND_TIMEOUT_US; us++) {
-		if (!(vtd_read64(unit, reg) & busy)) {
-			ret = 0;
+		value = vtd_read64(unit, reg);
+		if (!(value & busy)) {
+			ret = value & done || !unit->queue_lost ? 0 : -EIO;
 			break;
 		}
 		udelay(1);
@@ -519,25 +528,26 @@ static int forget_by_registers(struct takeover_unit *unit)
 
 	vtd_flush_write_buffer(unit);
 	ret = command_register(unit, VTD_REG_CCMD, VTD_CCMD_GLOBAL,
-			       VTD_CCMD_ICC);
+			       VTD_CCMD_ICC, VTD_CCMD_CAIG);
 	if (ret)
 		return ret;
 	return command_register(unit, VTD_IOTLB_REG(unit->ecap),
 				VTD_IOTLB_GLOBAL | VTD_IOTLB_DRAIN,
-				VTD_IOTLB_IVT);
+				VTD_IOTLB_IVT, VTD_IOTLB_IAIG);
 }
 
 /**
  * takeover_do_without_queue - do what a command for the invalidation queue asks
- * @unit: unit whose queue is not used any more
+ * @unit: unit that has no queue, or whose queue is not used any more
  * @descriptor: word 0 of the command (6.5.2)
  *
  * Whatever it wants forgotten, everything is: always right, and the unit is
  * broken. What it cannot be made to forget no device is released from any more.
  * Does not sleep.
  *
- * Return: 0, -ETIMEDOUT, or -EOPNOTSUPP: for devices, interrupts and answers to
- * page requests there are no registers, nor for scalable mode without ESRTPS.
+ * Return: 0; -ETIMEDOUT; -EIO if the unit refuses; or -EOPNOTSUPP: for devices,
+ * interrupts and answers to page requests there are no registers, nor for
+ * scalable mode without ESRTPS.
  */
 int takeover_do_without_queue(struct takeover_unit *unit, u64 descriptor)
 {

@@ -150,6 +150,9 @@ void vtd_inv_iotlb_all(takeover_unit* core) {
 int vtd_inv_devtlb(takeover_unit* core, device*, u16 rid, bool pasids) {
     World::Unit& unit =
         event(core, "device-TLB of {:#x} invalidated{}", rid, pasids ? ", all PASIDs" : "");
+    // There is no register that would ask a device.
+    if (core->queue_lost)
+        return takeover_do_without_queue(core, pasids ? VTD_QI_PASID_DEVTLB : VTD_QI_DEVTLB);
     World::current().forget_function(unit, {rid}, pasids);
     return 0;
 }

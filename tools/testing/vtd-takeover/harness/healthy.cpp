@@ -104,8 +104,10 @@ Healthy::Healthy(Machine& machine, const RealUnit& unit, const Layout& layout, T
     : machine_(machine), unit_(unit), layout_(layout), tables_(tables), levels_(4), root_(0),
       next_(first_table) {
     const model::Capabilities& can = unit.capabilities;
-    // Linux has the widest second stage that there is, and four levels of a first one.
-    if (tables != Tables::first_stage)
+    // Linux has the widest stage that there is, a first one no wider than a second one may be.
+    if (tables == Tables::first_stage)
+        levels_ = can.first_5_levels() && can.walks(3) ? 5 : 4;
+    else
         levels_ = can.walks(3) ? 5 : can.walks(2) ? 4 : 3;
     root_ = page();
     machine.synthesize = [this](Phys at, std::span<u64> words) { return make(at.value, words); };
@@ -139,8 +141,8 @@ bool Healthy::make(u64 at, std::span<u64> words) const {
 
 u64* Healthy::words(u64 at) { return machine_.old_page({at}).data(); }
 
-// 9.8, 9.7: R and W of a second stage, P, R/W and U/S of a first one.
-u64 Healthy::rights() const { return tables_ == Tables::first_stage ? 7 : 3; }
+// 9.8, 9.7: R and W of a second stage; P, R/W, U/S, A and D of a first one, and XD as 6.1 has it.
+u64 Healthy::rights() const { return tables_ == Tables::first_stage ? u64{1} << 63 | 0x67 : 3; }
 
 bool Healthy::has_pages(unsigned level) const {
     const model::Capabilities& can = unit_.capabilities;
@@ -261,11 +263,27 @@ u64 Healthy::table_of(Mapping mapping) {
     return 0;
 }
 
-void Healthy::add(Rid rid, Mapping mapping) {
+void Healthy::map_to_itself(u64 top, const Range& reserved) {
+    for (u64 at = reserved.first & ~(page_size - 1); at < reserved.second; at += page_size) {
+        u64 table = top;
+        for (unsigned level = levels_; level > 1; level--) {
+            u64& word = words(table)[at / size_at(level) % words_of_page];
+            if (!word)
+                word = page() | rights();
+            table = word & ((u64{1} << 52) - page_size);
+        }
+        words(table)[at / page_size % words_of_page] = at | rights();
+    }
+}
+
+void Healthy::add(Rid rid, Mapping mapping, const std::vector<Range>& reserved) {
     const bool scalable = tables_ != Tables::legacy;
     const bool passes = mapping == Mapping::pass_through && unit_.capabilities.pass_through();
     const bool first_identity = mapping == Mapping::pass_through && !passes && !shared_;
     const u64 top = passes ? 0 : table_of(mapping);
+    if (mapping == Mapping::few)
+        for (const Range& range : reserved)
+            map_to_itself(top, range);
     // Linux's pass-through has one id for all, in both modes, and its identity tables an ordinary
     // one.
     if (first_identity)
@@ -288,10 +306,9 @@ void Healthy::add(Rid rid, Mapping mapping) {
     u64* const pasid = words(pasids);
     const bool first = tables_ == Tables::first_stage;
     const u64 type = passes ? 4 : first ? 1 : 2;
-    // 9.6: SRE, which Linux sets for its own domains.
-    const bool sre = unit_.capabilities.supervisor();
     pasid[1] = did;
-    pasid[2] = first && !passes ? top | u64{sre} : 0;
+    // 9.6: five levels by FSPM; a user's requests, as all are that have no PASID.
+    pasid[2] = first && !passes ? top | u64{levels_ == 5} << 2 : 0;
     pasid[0] = type << 6 | (first ? 0 : u64{levels_ - 2} << 2 | top) | 1;
     entry[0] = directory | 1;
 }

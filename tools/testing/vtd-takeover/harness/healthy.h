@@ -59,8 +59,9 @@ public:
     // Can a kernel make such tables for the unit?
     static bool is_possible(const RealUnit& unit, Tables tables, Mapping mapping);
 
-    // One device more, with a domain of its own. Those that pass through have one.
-    void add(Rid rid, Mapping mapping);
+    // One device more, with a domain of its own. Those that pass through have one. What firmware
+    // reserves is mapped to itself, beside few pages.
+    void add(Rid rid, Mapping mapping, const std::vector<Range>& reserved = {});
     u64 rtaddr() const;
 
     // Addresses to ask for: borders of all that there is, and some of what the device has mapped.
@@ -83,6 +84,7 @@ private:
     bool has_pages(unsigned level) const;
     u64 above(u64 table, unsigned level); // a top table that leads to it
     u64 few();
+    void map_to_itself(u64 top, const Range& reserved);
     u64 identity();
     u64 guest(unsigned level);
     u64 scattered();

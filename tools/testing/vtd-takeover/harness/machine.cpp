@@ -247,9 +247,13 @@ u64 vtd_read64(takeover_unit* unit, unsigned int reg) {
     }
     if (const auto at = machine.fault_records.find(reg); at != machine.fault_records.end())
         return at->second;
-    // A command is as good as done when it is seen to.
+    // A command is as good as done when it is seen to. Bits 60:59 and 58:57 say how much of it.
     assert(reg == VTD_REG_CCMD || reg == VTD_IOTLB_REG(unit->ecap));
-    return machine.answers ? 0 : u64{VTD_CCMD_ICC};
+    if (!machine.answers)
+        return u64{VTD_CCMD_ICC};
+    if (machine.refuses)
+        return 0;
+    return u64{1} << (reg == VTD_REG_CCMD ? 59 : 57);
 }
 
 // 11.4.4: one command at a time; the enable bits take the state that is written.

@@ -163,6 +163,7 @@ public:
     unsigned long waited = 0;                  // microseconds that the core spent
     unsigned rests = 0;                        // times that others could have run
     bool answers = true;                       // the unit completes its commands
+    bool refuses = false;                      // and says that it did nothing
     std::optional<int> allocations;            // that still succeed; nothing: all
     std::set<Phys> poisoned;                   // pages that cannot be read
     std::set<Phys> unmappable;                 // nor can these, by software

@@ -7,6 +7,8 @@
 // tests: floor
 
 @@
-expression guard, f, levels, top;
+symbol ret;
+expression list es;
 @@
-- free_identity(guard, f, levels + 1, *top);
+- if (ret)
+- 	free_identity(es);

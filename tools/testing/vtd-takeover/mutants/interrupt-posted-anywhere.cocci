@@ -6,7 +6,7 @@
 // breaks: WARY
 
 @@
-expression addr;
+expression addr, ours;
 @@
-- if (!takeover_oldmem_plausible(addr, VTD_PID_SIZE))
+- if (!takeover_oldmem_plausible(addr, VTD_PID_SIZE) || ours)
 - 	return ...;

@@ -721,20 +721,91 @@ TEST_P(Limits, VisitsOfManyWithoutEnd) {
     }
 }
 
-// Units share what there is; however greedy each of them is, all of them leave half of it.
+// Units share what there is; however greedy each of them is, it leaves half to the others.
 TEST_P(Limits, OfAllUnitsTogether) {
     machine.budget(100);
-    give(too_much(500), 4);
-    const unsigned all = machine.pool.left;
-    unsigned used = 0;
+    give(too_much(5), 4);
+    unsigned guarded = 0;
     for (unsigned n = 0; n < 33; n++) {
+        const unsigned left = machine.pool.left;
         if (n)
             machine.next_unit();
         adopt();
-        used += machine.unit.nr_guard_pages;
+        EXPECT_LE(machine.unit.nr_guard_pages, left / 2);
+        EXPECT_EQ(machine.pool.left, left - machine.unit.nr_guard_pages);
+        guarded += !blocked(nic);
+        EXPECT_EQ(machine.unit.nr_guard_pages > 5, !blocked(nic));
     }
-    EXPECT_LE(used, all);
-    EXPECT_EQ(machine.pool.left, all - used);
+    EXPECT_GT(guarded, 10U);
+    EXPECT_LT(guarded, 33U);
+}
+
+// What one unit lacks another may have: only what no unit could have is remembered.
+TEST_P(Limits, AsksForMemoryOncePerUnit) {
+    unsigned lacking = 0;
+    for (unsigned tables = 0; tables < 40; tables++) {
+        machine.budget(40);
+        machine.unit.strict = false;
+        give(too_much(tables), 4);
+        give(0, 4, 4, false, sound);
+        give(0, 4, 4, false, disk);
+        adopt();
+        if (!blocked(nic) && machine.unit.nr_unguarded) {
+            lacking++;
+            machine.budget(40);
+            give(harmless(), 4);
+            machine.next_unit();
+            adopt();
+            EXPECT_EQ(machine.unit.nr_unguarded, 0U);
+            EXPECT_EQ(target(walk(new_rtaddr(), good, model::Access::read, false, sound), good),
+                      good);
+        }
+        start_again();
+    }
+    EXPECT_GT(lacking, 0U);
+}
+
+// Tables with pages of 1 GiB, or with a scratch page, are no good for a unit without.
+TEST_P(Limits, SharesIdentityTablesOnlyAmongUnitsOfAKind) {
+    machine.populated = [](u64 start, u64) { return start < 4 * gib; };
+    for (const auto& [bit, without] :
+         {std::pair{pages_1g, false}, {pages_1g, true}, {zlr, false}, {zlr, true}}) {
+        const u64 cap = machine.unit.cap | zlr;
+        give(0, 4, 4);
+        for (const bool has : {!without, without}) {
+            if (has == without)
+                machine.next_unit();
+            machine.unit.cap = has ? cap : cap & ~bit;
+            adopt();
+            EXPECT_EQ(machine.unit.nr_unguarded, 0U);
+            EXPECT_EQ(now(good), good);
+            EXPECT_EQ(target(walk(new_rtaddr(), crash_start, model::Access::write), crash_start),
+                      (machine.unit.cap & zlr) ? std::optional<u64>{takeover_scratch_page()}
+                                               : std::nullopt);
+        }
+        machine.unit.cap = cap & ~zlr;
+        start_again();
+    }
+}
+
+// A page that leads into forbidden memory speaks against its device before there is a copy.
+TEST_P(Limits, IsNotForgivingWithoutMemoryToSplit) {
+    unsigned dropped = 0;
+    for (unsigned pages = 7; pages < 20; pages++) {
+        const Phys two = table();
+        word(two, 0) = (crash_start & -(u64{1} << 21)) | large | rw;
+        give(above(two), 4);
+        machine.budget(pages);
+        machine.unit.strict = false;
+        adopt();
+        if (!machine.unit.unguarded) {
+            EXPECT_EQ(machine.unit.nr_unguarded, 0U) << pages;
+            dropped += blocked(nic);
+        }
+        machine.unit.unguarded = false;
+        start_again();
+    }
+    EXPECT_GT(dropped, 0U);
 }
 
 // As many copies as there are numbers for.

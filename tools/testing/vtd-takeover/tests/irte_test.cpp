@@ -381,6 +381,15 @@ TEST_F(Posted, DropsADescriptorThatIsNotInOldRam) {
     EXPECT_TRUE(kept(posted(descriptor)));
 }
 
+// kexec may describe as old RAM what it gives to this kernel, too.
+TEST_F(Posted, DropsADescriptorInThisKernelsMemory) {
+    takeover_forbid(descriptor.value + 63, descriptor.value + 64);
+    EXPECT_TRUE(dropped(posted(descriptor)));
+    EXPECT_TRUE(logged("entry 3 dropped: its descriptor is not in old RAM"));
+    takeover_forbid_nothing();
+    EXPECT_TRUE(kept(posted(descriptor)));
+}
+
 TEST_F(Posted, FindsADescriptorAbove4G) {
     constexpr Phys high{0x7fe87654fc0};
     map({std::pair{ram, ram_size}, std::pair{Phys{0x7fe00000000}, u64{1} << 32}});
@@ -723,6 +732,17 @@ TEST_F(Queue, ThatIsLostIsDoneWithout) {
     EXPECT_EQ(takeover_do_without_queue(&machine.unit, 2), -ETIMEDOUT);
     EXPECT_TRUE(machine.unit.stale);
     EXPECT_EQ(ops(), (std::vector{Op::FlushWriteBuffer, Op::WriteCcmd}));
+}
+
+// 11.4.6: a unit does nothing as long as its queue is on; of others what the driver believes, too.
+TEST_F(Queue, ThatDoesNotStopHasRegistersRefused) {
+    machine.unit.ecap = 0x50 << 8;
+    machine.refuses = true;
+    EXPECT_EQ(takeover_do_without_queue(&machine.unit, 1), 0);
+    EXPECT_FALSE(machine.unit.stale);
+    machine.unit.queue_lost = true;
+    EXPECT_EQ(takeover_do_without_queue(&machine.unit, 1), -EIO);
+    EXPECT_TRUE(machine.unit.stale);
 }
 
 // In scalable mode by the root table, if that empties the caches, and is ours.
