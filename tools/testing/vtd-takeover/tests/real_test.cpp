@@ -53,7 +53,7 @@ protected:
         for (vtd::world::Domain& domain : description.domains) {
             if (domain.paging == Paging::pass_through && !can.pass_through())
                 domain.paging = Paging::second;
-            domain.levels = can.walks(2) ? 4 : 3;
+            domain.levels = can.walks(3) ? 5 : can.walks(2) ? 4 : 3;
         }
         for (vtd::world::Device& device : description.devices)
             device.ats &= can.device_tlb();
