@@ -91,6 +91,27 @@ def in_flight(facts: Facts) -> Verdict:
                   + (f"; {direct} of them past the IOMMU" if direct else ""))
 
 
+def moved_pages(facts: Facts, flying: Iterable[Dma]) -> str:
+    """A page that led somewhere else before the new root than after it, or nothing."""
+    assert facts.root
+    before: dict[tuple[int, int], int] = {}
+    for dma in flying:
+        page = (dma.sid, dma.iova // PAGE)
+        if dma.at < facts.root.at:
+            before[page] = dma.gpa // PAGE
+        elif before.get(page, dma.gpa // PAGE) != dma.gpa // PAGE:
+            return (f"{facts.who(dma.sid)}: {dma.iova:#x} went to page {before[page] * PAGE:#x} "
+                    f"before the new root, after it to {dma.gpa:#x}")
+    return ""
+
+
+def bits_ignored(facts: Facts, sid: int) -> bool:
+    """Has a device bits in its entries that the takeover says it ignores? The unit would not."""
+    function = facts.by_sid.get(sid)
+    return bool(function and function.device and function.device.name == facts.row.victim
+                and any("ignored" in report for report in facts.row.report))
+
+
 def alive(facts: Facts) -> Verdict:
     """In-flight DMA translates as the old tables say."""
     panic = facts.marks["panic"].trace
@@ -116,15 +137,16 @@ def alive(facts: Facts) -> Verdict:
     # Of pass-through QEMU tells nothing, until the takeover has tables in its place.
     if bent := [d for d in flying if facts.passes(d.sid) and d.iova != d.gpa]:
         return failed(f"{facts.who(bent[0].sid)} was in pass-through: {sample(bent[0])}")
+    if moved := moved_pages(facts, flying):
+        return failed(moved)
     by_tables = [d for d in after if not d.direct and not facts.passes(d.sid)]
     known = [d for d in by_tables if d.sid in facts.reach]
     if by_tables and not known:
         return failed("nobody could tell what the old tables say: proves nothing")
-    # Of bits that the takeover ignores, and says so, the unit would have made a fault.
-    lenient = any("ignored" in report for report in facts.row.report)
     for dma in known:
         there = facts.leads(dma)
-        if there == dma.gpa or kept_reserved(facts, dma) or (there is None and lenient):
+        if (there == dma.gpa or kept_reserved(facts, dma)
+                or (there is None and bits_ignored(facts, dma.sid))):
             continue
         return failed(f"{facts.who(dma.sid)}: {sample(dma)}, by the old tables "
                       + ("nowhere" if there is None else hex(there)))

@@ -121,8 +121,16 @@ def test_good_run_passes() -> None:
 def test_nothing_known_is_nothing_proven() -> None:
     assert judge(facts(reach={}))["ALIVE"] == "fail"
     lenient = facts(put={"FLYING": translate(0xFFFFC000, 0x5000000)})
-    lenient.row = dataclasses.replace(lenient.row, report=["reserved bits ignored"])
-    assert judge(lenient)["ALIVE"] == "pass"
+    for victim, report, ends in (("e1000e", "reserved bits ignored", "pass"),
+                                 ("ahci", "reserved bits ignored", "fail"),
+                                 ("e1000e", "entry kept", "fail")):
+        lenient.row = dataclasses.replace(lenient.row, report=[report], victim=victim)
+        assert judge(lenient)["ALIVE"] == ends
+    # What went on before the new root is held against it whatever tables say.
+    moved = facts(put={"FLYING": translate(0xFFFFF030, 0x6000030)},
+                  reach={0x8: [Mapping(0xFFFFF000, 0xFFFFF02F, 0x5000000),
+                               Mapping(0xFFFFF030, 0xFFFFFFFF, 0x6000030)]})
+    assert judge(moved)["ALIVE"] == "fail"
     untold = "\n".join(line for line in GOOD.splitlines() if "sid 0x8 iova 0xfffff000" not in line)
     assert judge(facts(untold))["TAGS"] == "fail"
     still = "\n".join(line for line in GOOD.splitlines() if "gpa 0x5000020" not in line)

@@ -132,8 +132,8 @@ void vtd_flush_write_buffer(struct takeover_unit *unit)
 }
 
 /*
- * Without a queue the driver has registers do it, and nobody tells whether they
- * did. What is released has to know.
+ * Without a queue the driver uses registers, and does not tell whether the unit
+ * did what it was told. The takeover does: a stale unit releases nothing.
  */
 static bool is_done_by_registers(struct takeover_unit *unit, u64 command)
 {
@@ -912,8 +912,8 @@ bool intel_takeover_does_without(struct intel_iommu *iommu, int error)
  * @iommu: unit
  * @error: why
  *
- * There is no queue that a device could be given to. As of a unit that knows no
- * page requests, none is switched on.
+ * The unit then counts as one that knows no page requests (11.4.3, PRS), so that
+ * the driver switches them on in no device. Return: true if it is to go on.
  */
 bool intel_takeover_does_without_pages(struct intel_iommu *iommu, int error)
 {

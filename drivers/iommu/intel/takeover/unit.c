@@ -377,7 +377,7 @@ int takeover_install(struct takeover_unit *unit)
 		return ret;
 	}
 
-	/* What the unit forgets by a command, it forgets from here on. */
+	/* From here on to set our root table again may empty its caches. */
 	unit->state = TAKEOVER_INSTALLED;
 	if (!(unit->cap & VTD_CAP_ESRTPS))
 		takeover_forget_all(unit);
