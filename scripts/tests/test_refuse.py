@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import cast
 
@@ -56,3 +57,38 @@ def test_a_gdb_that_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "guest").mkdir()
     with pytest.raises(Failure, match="gdb does not start: no such server"):
         refuse.Refusal(cast(Guest, Deaf(tmp_path / "guest")), image(tmp_path), "dmar_enable_qi")
+
+
+class Running(Deaf):
+    """A guest that goes on as soon as somebody looks."""
+
+    looks = 0
+
+    @property
+    def events(self) -> list[str]:
+        self.looks += 1
+        return ["RESUME"] * self.looks
+
+    @events.setter
+    def events(self, _: list[str]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("gdb", "called"), [
+    ("echo 'Thread 1 hit Breakpoint 1, 0x0 in ?? ()'", True),
+    ("echo 'Thread 1 hit Breakpoint 1, 0x0 in ?? ()'; exit 1", False),  # and then it failed
+    ("echo 'Breakpoint 1 at 0x0'", False),
+    ("exec sleep 60", False),
+])
+def test_whether_the_function_was_called(gdb: str, called: bool, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "gdb"
+    program.write_text(f"#!/bin/sh\n{gdb}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    (tmp_path / "guest").mkdir()
+    refusal = refuse.Refusal(cast(Guest, Running(tmp_path / "guest")), image(tmp_path),
+                             "dmar_enable_qi")
+    time.sleep(0.5)
+    assert refusal.happened() == called
+    refusal.close()
