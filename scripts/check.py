@@ -29,6 +29,7 @@ import fuzz
 import gcov
 import inspector
 import kernel
+import kernel_mutants
 import kunit
 import lint
 import matrix
@@ -257,6 +258,15 @@ def check_mutants(tally: Tally) -> None:
         tally.add("mutants: run", str(failure))
 
 
+def check_kernel_mutants(tally: Tally) -> None:
+    """Break what only a kernel shows, one kernel after the other."""
+    try:
+        for mutant, problem in kernel_mutants.check():
+            tally.add(f"mutant of the kernel: {mutant.name}", problem)
+    except Failure as failure:
+        tally.add("mutants of the kernel: run", str(failure))
+
+
 def check_coverage(tally: Tally) -> None:
     """Count what tests and fuzzer execute of the takeover; tell what they do of the model."""
     try:
@@ -320,6 +330,7 @@ def check(parts: list[str], everything: bool) -> int:
     if "rows" in parts and everything:
         check_matrix(tally)
         check_alarms(tally)
+        check_kernel_mutants(tally)
         try:
             stock = kernel.build(DEFAULT, stock=True)
             if build.image:

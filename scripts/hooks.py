@@ -213,7 +213,7 @@ def _apply_cocci(name: str, text: str, source: Source, texts: Texts) -> None:
             continue
         if not texts.has(target.file):
             die(f"{name}: Linux {source.label} has no {target.file}")
-        result, found = _spatch(name, counted, texts.read(target.file))
+        result, found = spatch(name, counted, texts.read(target.file))
         for rule, wanted in target.counts.items():
             if found[rule] != wanted:
                 die(f"{name}: rule {rule} matches {found[rule]} places in {target.file} of "
@@ -227,7 +227,7 @@ def _counter(rule: str) -> str:
             f'for q in p:\n\tprint("MATCH {rule} %s %s" % (q.line, q.column))\n')
 
 
-def _spatch(name: str, semantic_patch: str, text: str) -> tuple[str, Counter[str]]:
+def spatch(name: str, semantic_patch: str, text: str) -> tuple[str, Counter[str]]:
     """Apply a semantic patch to one file; count the distinct places each rule matched at."""
     with tempfile.TemporaryDirectory(prefix="hook-") as scratch:
         hook, old, new = (Path(scratch) / n for n in ("hook.cocci", "old.c", "new.c"))
@@ -235,7 +235,8 @@ def _spatch(name: str, semantic_patch: str, text: str) -> tuple[str, Counter[str
         old.write_text(text)
         done = run(["spatch", "--very-quiet", "--no-show-diff", "--sp-file", hook, old, "-o", new],
                    check=False)
-        if done.returncode:
+        # Without a match it fails to write what is not changed.
+        if done.returncode and "no modified files" not in done.stderr:
             lines = [s.strip() for s in done.stderr.splitlines()
                      if s.strip() and not s.startswith(("init_defs", "warning"))]
             die(f"{name}: spatch failed: {' '.join(lines)[:400]}")

@@ -298,7 +298,7 @@ def not_survived(wanted: str, config: str) -> list[str]:
             if (name in symbols if s.endswith("=n") else s not in have)]
 
 
-def inputs(source: Source, stock: bool, variant: str = "") -> str:
+def inputs(source: Source, stock: bool, variant: str = "", mutant: Path | None = None) -> str:
     """Name everything a build depends on; cheaper than applying the series to see."""
     files = [FRAGMENT, *(TOP / "scripts" / f"{n}.py" for n in ("kernel", "series", "hooks"))]
     if not stock:
@@ -307,7 +307,7 @@ def inputs(source: Source, stock: bool, variant: str = "") -> str:
             files += (TOP / folder).rglob("*")
     texts = [f"{f}\n{hashlib.sha256(f.read_bytes()).hexdigest()}"
              for f in sorted(files) if f.is_file()]
-    return digest(source.label, VARIANTS[variant][0], *texts)
+    return digest(source.label, VARIANTS[variant][0], *texts, mutant.read_text() if mutant else "")
 
 
 def needed() -> None:
@@ -316,17 +316,21 @@ def needed() -> None:
 
 
 def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None = None,
-          jobs: int = 0, variant: str = "") -> Path:
-    """Return the bzImage of a kernel, built if it is not up to date."""
+          jobs: int = 0, variant: str = "", mutant: Path | None = None) -> Path:
+    """Return the bzImage of a kernel, built if it is not up to date.
+
+    mutant: a semantic patch that breaks the series; all of them are built in one tree in turn.
+    """
     if variant not in VARIANTS:
         known = ", ".join(filter(None, VARIANTS))
         die(f"no such variant of a kernel: {variant} (there is {known})")
     source = find(version, kdir)
     if stock and VARIANTS[variant][0] == NO_TAKEOVER:
         variant = ""
-    kind = "stock" if stock else "takeover"
-    tree = Tree(source, f"{kind}-{variant}" if variant else kind)
-    mark = inputs(source, stock, variant)
+    kind = "-".join(["stock" if stock else "takeover", *([variant] if variant else []),
+                     *(["broken"] if mutant else [])])
+    tree = Tree(source, kind)
+    mark = inputs(source, stock, variant, mutant)
     image = tree.path / BZIMAGE
     with tree.lock():
         # Not for a tree of the user's own: to see what changed there, make has to look.
@@ -334,13 +338,16 @@ def build(version: str | None = DEFAULT, stock: bool = False, kdir: str | None =
             return image
         # A series that does not fit should fail before anything is done.
         files = {} if stock else series.patched(source)
+        if mutant:
+            files = series.broken(files, mutant)
         needed()
         tree.prepare()
         tree.apply(files)
         wanted, excused = VARIANTS[variant]
         lines = FRAGMENT.read_text() + PACKED + ("" if stock else TAKEOVER) + wanted
         tree.configure(lines, files, excused)
-        what = f"{'stock' if stock else 'with the takeover'}{', ' if variant else ''}{variant}"
+        what = ", ".join(["stock" if stock else "with the takeover",
+                          *([variant] if variant else []), *([mutant.stem] if mutant else [])])
         with step(f"building Linux {source.label}, {what}"):
             tree.compile(["bzImage"], jobs or os.cpu_count() or 1)
         tree.note(done=mark)

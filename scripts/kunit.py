@@ -51,9 +51,8 @@ def cases(group: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
         yield from cases(part, f"{path}{part['name']}.")
 
 
-def kunit(tally: Tally, version: str, image: Path) -> None:
-    """Boot, read the log, count each test."""
-    folder = OUT / "kunit" / version
+def outcomes(version: str, image: Path, folder: Path) -> tuple[list[tuple[str, str]], str]:
+    """Boot, and read the log: each test with its outcome, and what ails the whole, if anything."""
     folder.mkdir(parents=True, exist_ok=True)
     log, report = folder / "serial.log", folder / "report.json"
     for old in (log, report):
@@ -66,10 +65,16 @@ def kunit(tally: Tally, version: str, image: Path) -> None:
     if not report.exists():
         raise Failure(f"kunit.py finds no tests in {log}: {read.stdout.strip()[-300:]}")
     found = list(cases(json.loads(report.read_text())))
+    # A suite that breaks off, or a test that never ended, is in the parser's status alone.
+    whole = found and (not read.returncode or any(status != "PASS" for _, status in found))
+    return found, "" if whole else read.stdout.strip()[-500:] or "no test was run"
+
+
+def kunit(tally: Tally, version: str, image: Path) -> None:
+    """Run all tests, count each."""
+    folder = OUT / "kunit" / version
+    found, problem = outcomes(version, image, folder)
     for name, status in found:
         tally.add(f"kunit {version}: {name}",
                   "" if status == "PASS" else f"{status}, see {folder}/kunit.txt")
-    # A suite that breaks off, or a test that never ended, is in the parser's status alone.
-    tally.add(f"kunit {version}: the log is whole",
-              "" if found and (not read.returncode or any(s != "PASS" for _, s in found))
-              else read.stdout.strip()[-500:] or "no test was run")
+    tally.add(f"kunit {version}: the log is whole", problem)

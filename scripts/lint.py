@@ -24,11 +24,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import kernel_mutants
 import mutants
 import series
 from common import CACHE, TOP, Failure, main, need, run, step, write_whole
 from hooks import resolve
 from kernel import FRAGMENT, LINT, TAKEOVER, Tree, digest, needed as kernel_needed, symbol
+from runner import attempt
 from series import Step
 from source import DEFAULT, KNOWN, Source, find
 from tally import Tally
@@ -109,6 +111,8 @@ def lint_series(tally: Tally, version: str | None, kdir: str | None, jobs: int,
     what = f"series for {source.version}"
     tally.add(f"{what}: every hook finds its places")
     tally.test(f"{what}: holds every kernel file, as it is here", complete, source, steps)
+    if source.version == DEFAULT:
+        tally.test("mutants of the kernel: each finds its place", unbroken, steps)
     with tempfile.TemporaryDirectory(prefix="lint-") as name:
         out = Path(name) / "series"
         if tally.test(f"{what}: git am on pristine files", git_am, source, steps, out,
@@ -131,6 +135,13 @@ def complete(source: Source, steps: list[Step]) -> str:
         elif final[path] != resolve((TOP / path).read_text(), path, source.number):
             problems.append(f"{path}: the series ends with another text")
     return "\n".join(problems)
+
+
+def unbroken(steps: list[Step]) -> str:
+    """Return what the mutants say that change nothing in the patched kernel."""
+    files = {path: text for one in steps for path, text in one.changes.items()}
+    found = (attempt(series.broken, files, mutant.path) for mutant in kernel_mutants.load())
+    return "\n".join(str(answer) for answer in found if isinstance(answer, Failure))
 
 
 def git_am(source: Source, steps: list[Step], out: Path, scratch: Path) -> str | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import OUT, TOP, die, main, need, run, say, step
-from hooks import Folder, Texts, told
+from hooks import HEADER, Folder, Texts, spatch, told
 from source import KNOWN, Source, find
 
 SERIES = TOP / "scripts/series"
@@ -58,6 +58,18 @@ def assemble(source: Source, series: Path = SERIES, top: Path = TOP) -> list[Ste
 def patched(source: Source) -> dict[str, str]:
     """Return every file that the series changes or adds, with its final text."""
     return {path: text for one in assemble(source) for path, text in one.changes.items()}
+
+
+def broken(files: dict[str, str], patch: Path) -> dict[str, str]:
+    """Return the files with a semantic patch applied to the one that its head names."""
+    text = patch.read_text()
+    path = next((value for what, _, value in HEADER.findall(text) if what == "file"), "")
+    if path not in files:
+        die(f"{patch.name}: the series has no file {path or '(its head names none)'}")
+    result, _ = spatch(patch.name, text, files[path])
+    if result == files[path]:
+        die(f"{patch.name}: finds no place in {path}")
+    return {**files, path: result}
 
 
 def identity(signoff: str | None) -> str:

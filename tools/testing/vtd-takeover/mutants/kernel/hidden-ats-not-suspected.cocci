@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A function whose device-TLB cannot be seen counts as one without.
+//
+// file: drivers/iommu/intel/takeover/glue.c
+// row: cmd-nommconf-pt
+// breaks: FRESH
+
+@@
+@@
+- return VTD_DEVICE_HIDDEN;
++ return 0;
