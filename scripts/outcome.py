@@ -85,7 +85,9 @@ def garbled(row: Row, facts: Facts) -> str:
     if not facts.crash:
         return ""
     crash, old = (sum(s.last + 1 - s.first for s in spans) for spans in (facts.crash, facts.old))
-    if f"{crash >> 20}M" != row.crashkernel or row.bytes - crash - old > UNLISTED:
+    # Two ranges if some of it is asked for below 4 GiB and some above.
+    asked = sum(int(size) << 20 for size in re.findall(r"(\d+)M", row.crashkernel))
+    if crash != asked or row.bytes - crash - old > UNLISTED:
         return (f"the memory map on the serial line is damaged: {crash >> 20} MiB for the kdump "
                 f"kernel, {old >> 20} MiB beside it")
     return ""
