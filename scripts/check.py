@@ -64,6 +64,7 @@ def needed(parts: list[str]) -> None:
         lint.needed()
     if "scripts" in parts:
         inspector.needed()
+        need("iasl")
     if USERSPACE & set(parts):
         need("cmake", "ninja", "g++", "spatch", "libgtest-dev", "libfmt-dev", "librapidcheck-dev",
              "libcli11-dev", "nlohmann-json3-dev")
@@ -163,10 +164,10 @@ def _count(tally: Tally, prefix: str, report: Path, done: subprocess.CompletedPr
         tally.add(f"{prefix} run", (done.stdout + done.stderr).strip() or "no test was run")
 
 
-def check_kunit(tally: Tally, version: str) -> None:
+def check_kunit(tally: Tally, version: str, variant: str = "") -> None:
     """Boot a kernel and let it test itself."""
     try:
-        kunit.kunit(tally, version, kernel.build(version))
+        kunit.kunit(tally, version, kernel.build(version, variant=variant), variant)
     except Failure as failure:
         tally.add(f"kunit {version}: run", str(failure))
 
@@ -187,9 +188,11 @@ def check_matrix(tally: Tally) -> None:
 
 
 def check_alarms(tally: Tally) -> None:
-    """Run some rows of every kind on kernels with alarms on."""
+    """Run some rows of every kind, and KUnit, on kernels with alarms on."""
     chosen = [row for row in scenarios.load().values() if "alarms" in row.tags]
     for variant in scenarios.ALARMS:
+        for version in ALARMED:
+            check_kunit(tally, version, variant)
         jobs = matrix.product(chosen, ALARMED, ["takeover"], variant)
         count_rows(tally, f"rows-{variant}", [job.name for job in jobs],
                    ["matrix.py", "--variant", variant, "--flavour", "takeover", "--tag", "alarms",

@@ -82,7 +82,8 @@ def attempt(mutant: Mutant) -> str:
     image = kernel.build(DEFAULT, mutant=mutant.path)
     if not mutant.row:
         found, _ = kunit.outcomes(DEFAULT, image, OUT / "kunit" / BROKEN.name)
-        failed = {name.rpartition(".")[2] for name, status in found if status == "FAIL"}
+        # SUITE.TEST, and .PARAMETER of a test that has some.
+        failed = {name.split(".")[1] for name, status in found if status == "FAIL"}
     else:
         row = scenarios.load()[mutant.row]
         images = Shelf(image).images(Job(row, BROKEN))

@@ -20,25 +20,28 @@ from common import OUT, Failure, die, run, step
 from guest import accelerator
 from source import find
 from tally import Tally
+from verdict import SPLAT
 
 LINE = ("console=ttyS0 no_timer_check panic=-1 kunit.enable=1 kunit.filter_glob=vtd_takeover_* "
         "kunit_shutdown=poweroff")
 LIMIT = 180
 """Seconds for booting and testing."""
+ALARMED_LIMIT, ALARMED_MEMORY = 900, "2G"
 
 
-def boot(image: Path, log: Path) -> None:
+def boot(image: Path, log: Path, alarms: bool) -> None:
     """Boot the kernel until it has tested itself and switched the machine off."""
+    memory, limit = (ALARMED_MEMORY, ALARMED_LIMIT) if alarms else ("512M", LIMIT)
     qemu = emulator.find()
     command = [qemu.program, *qemu.options, "-nodefaults", "-no-user-config", "-display", "none",
                "-M", f"q35,accel={accelerator()},kernel-irqchip=split", "-cpu", "max",
-               "-device", "intel-iommu,intremap=on", "-m", "512M", "-no-reboot",
+               "-device", "intel-iommu,intremap=on", "-m", memory, "-no-reboot",
                "-serial", f"file:{log}", "-kernel", str(image), "-append", LINE]
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT,
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit,
                        check=True)
     except subprocess.TimeoutExpired:
-        die(f"the kernel did not end its tests within {LIMIT} s: {log}")
+        die(f"the kernel did not end its tests within {limit} s: {log}")
     except subprocess.CalledProcessError as error:
         die(f"QEMU ended with status {error.returncode}: {error.stderr.decode().strip()[-300:]}")
 
@@ -51,14 +54,15 @@ def cases(group: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
         yield from cases(part, f"{path}{part['name']}.")
 
 
-def outcomes(version: str, image: Path, folder: Path) -> tuple[list[tuple[str, str]], str]:
+def outcomes(version: str, image: Path, folder: Path, alarms: bool = False
+             ) -> tuple[list[tuple[str, str]], str]:
     """Boot, and read the log: each test with its outcome, and what ails the whole, if anything."""
     folder.mkdir(parents=True, exist_ok=True)
     log, report = folder / "serial.log", folder / "report.json"
     for old in (log, report):
         old.unlink(missing_ok=True)
     with step(f"KUnit in Linux {version}"):
-        boot(image, log)
+        boot(image, log, alarms)
         parser = find(version).path / "tools/testing/kunit/kunit.py"
         read = run([sys.executable, "-B", parser, "parse", f"--json={report}", log], check=False)
     (folder / "kunit.txt").write_text(read.stdout)
@@ -67,14 +71,18 @@ def outcomes(version: str, image: Path, folder: Path) -> tuple[list[tuple[str, s
     found = list(cases(json.loads(report.read_text())))
     # A suite that breaks off, or a test that never ended, is in the parser's status alone.
     whole = found and (not read.returncode or any(status != "PASS" for _, status in found))
-    return found, "" if whole else read.stdout.strip()[-500:] or "no test was run"
+    if not whole:
+        return found, read.stdout.strip()[-500:] or "no test was run"
+    raised = [line for line in log.read_text(errors="replace").splitlines() if SPLAT.search(line)]
+    return found, "\n".join(raised)
 
 
-def kunit(tally: Tally, version: str, image: Path) -> None:
+def kunit(tally: Tally, version: str, image: Path, variant: str = "") -> None:
     """Run all tests, count each."""
-    folder = OUT / "kunit" / version
-    found, problem = outcomes(version, image, folder)
-    for name, status in found:
-        tally.add(f"kunit {version}: {name}",
+    name = f"{version}-{variant}" if variant else version
+    folder = OUT / "kunit" / name
+    found, problem = outcomes(version, image, folder, bool(variant))
+    for test, status in found:
+        tally.add(f"kunit {name}: {test}",
                   "" if status == "PASS" else f"{status}, see {folder}/kunit.txt")
-    tally.add(f"kunit {version}: the log is whole", problem)
+    tally.add(f"kunit {name}: the log is whole, without an alarm", problem)

@@ -76,9 +76,10 @@ def test_a_row_kills_by_the_judgement_that_is_named(
 
 
 @pytest.mark.parametrize(("outcomes", "said"), [
-    ([("vtd.suite.held", "FAIL"), ("vtd.suite.other", "PASS")], ""),
-    ([("vtd.suite.held", "PASS"), ("vtd.suite.other", "FAIL")], "OTHER"),
-    ([("vtd.suite.held", "PASS")], "SURVIVED"),
+    ([("suite.held", "FAIL"), ("suite.other", "PASS")], ""),
+    ([("suite.held.legacy", "PASS"), ("suite.held.scalable", "FAIL")], ""),
+    ([("suite.held", "PASS"), ("suite.other", "FAIL")], "OTHER"),
+    ([("suite.held", "PASS")], "SURVIVED"),
 ])
 def test_kunit_kills_by_the_test_that_is_named(
         monkeypatch: pytest.MonkeyPatch, outcomes: list[tuple[str, str]], said: str) -> None:
