@@ -144,6 +144,7 @@ PACKAGES = {
     "gcovr": "gcovr",
     "gdb": "gdb",
     "git": "git",
+    "iasl": "acpica-tools",
     "kexec": "kexec-tools",
     "make": "make",
     "makedumpfile": "makedumpfile",

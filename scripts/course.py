@@ -244,9 +244,13 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
 
 def tables_of_firmware(row: Row, wrong: str = "") -> dict[str, bytes]:
     """What stands in an initramfs in place of the firmware's own tables."""
-    if not (row.rmrr or row.firmware_off or wrong):
+    if not (row.rmrr or row.firmware_off or row.outward or wrong):
         return {}
-    return {acpi.FILE: acpi.dmar(row.rmrr_slot if row.rmrr else None, row.firmware_off, wrong)}
+    slot = row.slot(row.rmrr) if row.rmrr else None
+    tables = {acpi.FILE: acpi.dmar(slot, row.firmware_off, wrong, bool(row.outward))}
+    if row.outward:
+        tables[acpi.PORT_FILE] = acpi.outward(row.slot(row.outward))
+    return tables
 
 
 def live(row: Row, nonce: str, guest: Guest, disk: Path) -> Facts:

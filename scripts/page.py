@@ -360,6 +360,8 @@ def about(row: Row) -> str:
         facts.append(("ATS stays on", listed(row.ats)))
     if row.firmware_off:
         facts.append(("Firmware", "opts out of remapping"))
+    if row.outward:
+        facts.append(("Firmware", "wants remapping on, for a port leads out of the machine"))
     if row.unplug:
         facts.append(("Unplugged", html(row.unplug)))
     if row.rmrr:

@@ -104,7 +104,8 @@ def prepare(rows: Sequence[Row]) -> None:
     # mkfs and its like live where only root usually looks.
     os.environ["PATH"] += os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
     need("qemu-system-x86_64", "kexec", "makedumpfile", "busybox", "debugfs",
-         *(["gdb"] if any(row.enomem for row in rows) else []))
+         *(["gdb"] if any(row.enomem for row in rows) else []),
+         *(["iasl"] if any(row.outward for row in rows) else []))
     inspector.build()
     accelerator()
 

@@ -127,6 +127,7 @@ class Row:
     # Devices that the kdump kernel resets, by a function-level reset, before their drivers start.
     resets: list[str] = field(default_factory=list)
     firmware_off: bool = False  # firmware opts out of DMA remapping (acpi.py)
+    outward: str = ""  # port out of the machine: firmware wants DMA remapping on (acpi.py)
     crash_firmware: str = ""  # what is wrong with the kdump kernel's DMAR table (acpi.WRONG)
     # Which versions of the kernel that saves the dump the row is for; none named: all.
     kernels: list[str] = field(default_factory=list)
@@ -153,12 +154,11 @@ class Row:
             die(f"row {self.name}: memory = {self.memory!r} is neither nM nor nG")
         return int(match[1]) << (20 if match[2] == "M" else 30)
 
-    @property
-    def rmrr_slot(self) -> int:
-        """The device number, on bus 0, of the device that has reserved memory."""
-        device = next(d for d in self.devices if d.name == self.rmrr)
-        match = re.search(r"\baddr=(0x[0-9a-f]+|\d+)", device.qemu[-1])
-        return int(match[1], 0) if match else die(f"device {self.rmrr} has no addr=")
+    def slot(self, name: str) -> int:
+        """The device number, on bus 0, of a device."""
+        device = next(d for d in self.devices if d.name == name)
+        match = re.search(r"\baddr=(0x[0-9a-f]+|\d+)", device.qemu[0])
+        return int(match[1], 0) if match else die(f"device {name} has no addr=")
 
     @property
     def unplugged(self) -> str:
@@ -198,7 +198,7 @@ class Row:
         """
         got = {"first_line": self.first_line(), "crash_line": self.crash_line(),
                "bytes": self.bytes, "capture": self.capture(),
-               "rmrr_slot": self.rmrr_slot if self.rmrr else None}
+               "rmrr_slot": self.slot(self.rmrr) if self.rmrr else None}
         return json.dumps({**got, **self._keys(lambda name: name not in NOT_RUN | JUDGED)},
                           default=vars, sort_keys=True)
 
@@ -238,6 +238,8 @@ def misuse(row: Row) -> str:
         return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
     if row.rmrr and row.rmrr not in names:
         return f"rmrr: it has no device {row.rmrr}"
+    if row.outward and row.outward not in names:
+        return f"outward: it has no device {row.outward}"
     if row.crash_firmware and row.crash_firmware not in acpi.WRONG:
         return f"crash_firmware is none of {', '.join(acpi.WRONG)}"
     if row.crash_firmware == "bridge" and not row.rmrr:

@@ -39,7 +39,7 @@ class Known:
 
 KNOWN = {
     "6.1": Known(tested="6.1.192-2",
-                lost=frozenset({"CONFIG_VMCORE_INFO", "CONFIG_X86_POSTED_MSI"})),
+                 lost=frozenset({"CONFIG_VMCORE_INFO", "CONFIG_X86_POSTED_MSI"})),
     "6.12": Known(tested="6.12.117-1~deb12u1"),
     "7.3": Known(tested="7.3.4-1~bpo13+1",
                  lost=frozenset({"CONFIG_CRYPTO_SHA256", "CONFIG_DMA_API_DEBUG_SG"}),

@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 import acpi
+import course
 import evidence
 import hostile
 import outcome
@@ -318,7 +319,19 @@ def test_dmar_table(slot: int | None, opt_out: bool) -> None:
         kinds.append(kind)
         at += length
     assert kinds == ([0] if slot is None else [0, 1]) and at == len(table)
-    assert ROWS["rmrr-block"].rmrr_slot == 0x10
+    assert ROWS["rmrr-block"].slot("edu") == 0x10
+
+
+def test_a_port_that_leads_out_of_the_machine() -> None:
+    tables = course.tables_of_firmware(ROWS["outward"])
+    assert tables[acpi.FILE][37] == acpi.INTR_REMAP | acpi.PLATFORM_OPT_IN
+    port = tables[acpi.PORT_FILE]
+    assert port[:4] == b"SSDT" and sum(port) % 256 == 0
+    # _SB.PCI0.S80_: device 0x10, function 0.
+    assert b"_SB_PCI0S80_" in port and b"ExternalFacingPort" in port
+    assert not course.tables_of_firmware(ROWS["cmd-dma-dma"])
+    row = dataclasses.replace(ROWS["outward"], outward="edu")
+    assert "no device edu" in scenarios.misuse(row)
 
 
 def units(table: bytes) -> list[int]:
