@@ -35,8 +35,8 @@ def boot(image: Path, log: Path, alarms: bool) -> None:
     qemu = emulator.find()
     command = [qemu.program, *qemu.options, "-nodefaults", "-no-user-config", "-display", "none",
                "-M", f"q35,accel={accelerator()},kernel-irqchip=split", "-cpu", "max",
-               "-device", "intel-iommu,intremap=on", "-m", memory, "-no-reboot",
-               "-serial", f"file:{log}", "-kernel", str(image), "-append", LINE]
+               "-device", "intel-iommu,intremap=on", "-device", "pcie-root-port", "-m", memory,
+               "-no-reboot", "-serial", f"file:{log}", "-kernel", str(image), "-append", LINE]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit,
                        check=True)

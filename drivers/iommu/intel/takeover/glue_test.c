@@ -91,10 +91,35 @@ static void knows_which_functions_answer(struct kunit *test)
 	KUNIT_EXPECT_GT(test, absent, 0);
 }
 
+/* Without ECAM, as with pci=nommconf, nobody sees whether ATS is on. */
+static void suspects_what_is_hidden(struct kunit *test)
+{
+	struct pci_dev *pdev = NULL;
+	int size;
+	u16 rid;
+
+	do {
+		pdev = pci_get_device(PCI_ANY_ID, PCI_ANY_ID, pdev);
+	} while (pdev && !pci_is_pcie(pdev));
+	if (!pdev)
+		kunit_skip(test, "no PCI Express here");
+
+	rid = pci_dev_id(pdev);
+	size = pdev->cfg_size;
+	pdev->cfg_size = PCI_CFG_SPACE_SIZE;
+	KUNIT_EXPECT_EQ(test, vtd_device_off(&pdev->dev, rid, 0),
+			VTD_DEVICE_HIDDEN);
+	pdev->cfg_size = PCI_CFG_SPACE_EXP_SIZE;
+	KUNIT_EXPECT_EQ(test, vtd_device_off(&pdev->dev, rid, 0), 0);
+	pdev->cfg_size = size;
+	pci_dev_put(pdev);
+}
+
 static struct kunit_case glue_cases[] = {
 	KUNIT_CASE(knows_what_is_populated),
 	KUNIT_CASE(knows_what_is_not_old_ram),
 	KUNIT_CASE(knows_which_functions_answer),
+	KUNIT_CASE(suspects_what_is_hidden),
 	{}
 };
 

@@ -3,8 +3,7 @@
 // A function whose device-TLB cannot be seen counts as one without.
 //
 // file: drivers/iommu/intel/takeover/glue.c
-// row: cmd-nommconf-pt
-// breaks: FRESH
+// kunit: suspects_what_is_hidden
 
 @@
 @@
