@@ -238,6 +238,7 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  trouble=trouble, sent=sent,
                  first_log=[line for stamp, line in guest.serial.lines if stamp < begin],
                  crash_log=[line for stamp, line in guest.serial.lines if stamp >= begin],
+                 crash_times=[stamp for stamp, _ in guest.serial.lines if stamp >= begin],
                  accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0,
                  aims=aims, reach=reach, landed=landed[0] if landed else None)
 

@@ -35,6 +35,10 @@ GSTS_TES = 1 << 31
 ALL = -1  # instead of a domain id
 # What QEMU says when a function is reset from config space, and the driver of such functions.
 FUNCTION_RESETS = {"e1000e_cb_qdev_reset_hold": "igb", "pci_nvme_pci_reset": "nvme"}
+# What the takeover says of a device that it has released.
+RELEASED = re.compile(r"\b0000:(\w\w):(\w\w)\.(\d): DMAR: takeover: released, ")
+# What the driver says of a unit without a queue.
+REGISTERS_ONLY = "Using Register based invalidation"
 # What the takeover says of a requester whose faults it has recorded no more.
 SILENCED = "it faults again and again"
 # PCI functions of QEMU's q35 itself: host bridge, LPC, AHCI, SMBus.
@@ -117,6 +121,7 @@ class Trace:
     switches: list[Point] = field(default_factory=list)  # translation on (1) or off (0)
     roots: list[Point] = field(default_factory=list)  # the new root's address
     contexts: list[tuple[Point, int]] = field(default_factory=list)  # requester id, mask
+    forgets: list[Point] = field(default_factory=list)  # all of the context cache at once
     flushes: list[Point] = field(default_factory=list)  # IOTLB: a domain id, or ALL
     commands: list[Point] = field(default_factory=list)  # writes to the global command register
     resets: list[Point] = field(default_factory=list)  # of an e1000e
@@ -232,6 +237,7 @@ def parse_trace(lines: Iterable[bytes]) -> Trace:
         "vtd_reg_dmar_root": point(trace.roots, HEX),
         "vtd_reg_write_gcmd": point(trace.commands, re.compile(r"value 0x(\w+)")),
         "vtd_inv_desc_cc_devices": context,
+        "vtd_inv_desc_cc_global": point(trace.forgets, HEX),
         "vtd_inv_desc_iotlb_global": flush_all,
         "vtd_inv_desc_iotlb_domain": point(trace.flushes, HEX),
         "vtd_inv_desc_iotlb_pasid": point(trace.flushes, HEX),
@@ -384,6 +390,7 @@ class Facts:
     sent: int = 0  # frames
     first_log: list[str] = field(default_factory=list)  # what the kernels said on the serial line
     crash_log: list[str] = field(default_factory=list)
+    crash_times: list[float] = field(default_factory=list)  # when each of these lines came
     accesses: list[Access] = field(default_factory=list)  # by the edu device, on demand
     polls: int = 0  # of the tulip device, which each time reads what nobody mapped
     aims: list[Aim] = field(default_factory=list)  # what the edit leads devices to
@@ -445,6 +452,23 @@ class Facts:
                                              if f.at > point.at), self.end)
                     if point.at > silence.get(sid, -1):
                         releases.setdefault(sid, point)
+        return {**self._releases_without_queue(), **releases}
+
+    def _releases_without_queue(self) -> dict[int, Point]:
+        """Per requester: where all was forgotten last before the kernel called it released.
+
+        By registers the takeover has everything forgotten at each release.
+        """
+        releases: dict[int, Point] = {}
+        if not self.root or not any(REGISTERS_ONLY in line for line in self.crash_log):
+            return releases
+        for line, time in zip(self.crash_log, self.crash_times):
+            if match := RELEASED.search(line):
+                before = [p for p in self.trace.forgets
+                          if self.root.at < p.at < self.end and p.time <= time]
+                if before:
+                    releases.setdefault(number(match[1]) << 8 | number(match[2]) << 3
+                                        | int(match[3]), before[-1])
         return releases
 
     def _dmas(self) -> list[Dma]:

@@ -7,6 +7,7 @@ And what a run becomes as data, and which rows are run.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -651,3 +652,27 @@ def test_what_stock_warns_of_is_not_held_against_what_was_measured() -> None:
     warned = {"verdict": "FAIL", "fails": ["alarms"]}
     assert course.compare(run.row, Kernel("6.12", True), warned)["as_measured"]
     assert not course.good(course.compare(run.row, Kernel("6.12", False), warned))
+
+
+def test_releases_by_registers_are_the_kernels_word() -> None:
+    """There all is forgotten at each release: whose it was only the kernel says, if it does."""
+    story = re.sub(r"vtd_inv_desc_cc_devices .*", "vtd_inv_desc_cc_global context", GOOD)
+    story = re.sub(r"iotlb invalidate whole domain .*", "iotlb invalidate global",
+                   story.replace("vtd_inv_desc_iotlb_domain", "vtd_inv_desc_iotlb_global"))
+    lines = story.strip().splitlines()
+    devices = {"1f.2": "DISK RELEASED", "01.0": "RELEASED"}
+    log = [f"x 0000:00:{at}: DMAR: takeover: released, 1 requester ids" for at in devices]
+    times = [100.5 + lines.index(mark) for mark in devices.values()]
+    by_registers = "DMAR: dmar0: Using Register based invalidation"
+
+    run = dataclasses.replace(facts(story), crash_log=[by_registers, *log],
+                              crash_times=[100.0, *times])
+    assert set(run.releases) == {NIC, DISK}
+    assert verdict.failures(verdict.judge(run)) == []
+    # A line that comes too early, or none; a unit with a queue, which has to name the device.
+    for spoilt in (dataclasses.replace(run, crash_times=[100.0, 100.5, times[1]]),
+                   dataclasses.replace(run, crash_log=[by_registers, log[1]],
+                                       crash_times=[100.0, times[1]]),
+                   dataclasses.replace(run, crash_log=log, crash_times=times)):
+        assert DISK not in spoilt.releases
+        assert verdict.judge(spoilt)["release"].verdict == "fail"

@@ -1009,6 +1009,19 @@ bool intel_takeover_lost_queue(struct intel_iommu *iommu)
 }
 
 /**
+ * intel_takeover_lacks_queue - are commands to be done without a queue?
+ * @iommu: unit
+ *
+ * From 6.10 on the driver gives commands to a queue if the unit is capable of
+ * one, whether there was memory for it or not; they would be lost.
+ */
+bool intel_takeover_lacks_queue(struct intel_iommu *iommu)
+{
+	return iommu->takeover &&
+	       (!iommu->qi || intel_takeover_lost_queue(iommu));
+}
+
+/**
  * intel_takeover_await - wait on for commands in the invalidation queue?
  * @iommu: unit, its queue locked
  * @rc: what the driver has found out about the commands; 0: nothing
@@ -1314,7 +1327,7 @@ static int release(struct intel_iommu *iommu, struct device *dev)
 	/* Nothing could make it forget any more. */
 	if (takeover_is_silent(iommu->takeover,
 			       PCI_DEVID(info->bus, info->devfn)) ||
-	    !iommu->qi || intel_takeover_lost_queue(iommu))
+	    intel_takeover_lacks_queue(iommu))
 		info->ats_supported = 0;
 	if (released < 0)
 		return released;

@@ -38,6 +38,7 @@ bool intel_takeover_keeps_remapping(void);
 bool intel_takeover_stop_queue(struct intel_iommu *iommu);
 bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since);
 bool intel_takeover_lost_queue(struct intel_iommu *iommu);
+bool intel_takeover_lacks_queue(struct intel_iommu *iommu);
 int intel_takeover_await(struct intel_iommu *iommu, int rc,
 			 const struct qi_desc *desc, unsigned int count,
 			 u64 since);
@@ -148,6 +149,11 @@ static inline bool intel_takeover_gives_up(struct intel_iommu *iommu, u64 since)
 }
 
 static inline bool intel_takeover_lost_queue(struct intel_iommu *iommu)
+{
+	return false;
+}
+
+static inline bool intel_takeover_lacks_queue(struct intel_iommu *iommu)
 {
 	return false;
 }

@@ -3,7 +3,7 @@
 // A unit that has no queue is told nothing at the takeover.
 //
 // file: drivers/iommu/intel/takeover/glue.c
-// row: enomem-queue
+// row: enomem-registers
 // breaks: FRESH
 
 @@
