@@ -4,7 +4,7 @@
 //
 // file: drivers/iommu/intel/takeover/glue.c
 // row: enomem-registers
-// breaks: FRESH
+// breaks: release
 
 @@
 symbol unit, command;
