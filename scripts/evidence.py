@@ -37,6 +37,8 @@ ALL = -1  # instead of a domain id
 FUNCTION_RESETS = {"e1000e_cb_qdev_reset_hold": "igb", "pci_nvme_pci_reset": "nvme"}
 # What the takeover says of a device that it has released.
 RELEASED = re.compile(r"\b0000:(\w\w):(\w\w)\.(\d): DMAR: takeover: released, ")
+# Seconds from where all is forgotten to the line that says of whom.
+SOON = 0.05
 # What the driver says of a unit without a queue.
 REGISTERS_ONLY = "Using Register based invalidation"
 # What the takeover says of a requester whose faults it has recorded no more.
@@ -457,7 +459,9 @@ class Facts:
     def _releases_without_queue(self) -> dict[int, Point]:
         """Per requester: where all was forgotten last before the kernel called it released.
 
-        By registers the takeover has everything forgotten at each release.
+        By registers the takeover has everything forgotten at each release, just before it says
+        so. So has the driver at each unmap: of a device that comes later it is only the kernel's
+        word that this was its release.
         """
         releases: dict[int, Point] = {}
         if not self.root or not any(REGISTERS_ONLY in line for line in self.crash_log):
@@ -465,7 +469,7 @@ class Facts:
         for line, time in zip(self.crash_log, self.crash_times):
             if match := RELEASED.search(line):
                 before = [p for p in self.trace.forgets
-                          if self.root.at < p.at < self.end and p.time <= time]
+                          if self.root.at < p.at < self.end and time - SOON <= p.time <= time]
                 if before:
                     releases.setdefault(number(match[1]) << 8 | number(match[2]) << 3
                                         | int(match[3]), before[-1])

@@ -199,7 +199,6 @@ def targets(text: str, version: str) -> list[Target]:
 
 
 def _apply_cocci(name: str, text: str, source: Source, texts: Texts) -> None:
-    need("spatch", "libpython3-dev")
     declared = rules(text)
     for rule, declarations in declared.items():
         if not re.search(r"\bposition p\b", declarations):
@@ -218,6 +217,8 @@ def _apply_cocci(name: str, text: str, source: Source, texts: Texts) -> None:
             if found[rule] != wanted:
                 die(f"{name}: rule {rule} matches {found[rule]} places in {target.file} of "
                     f"Linux {source.label}, expected {wanted}")
+        if result == texts.read(target.file):
+            die(f"{name}: changes nothing in {target.file} of Linux {source.label}")
         texts.changed[target.file] = result
 
 
@@ -229,6 +230,7 @@ def _counter(rule: str) -> str:
 
 def spatch(name: str, semantic_patch: str, text: str) -> tuple[str, Counter[str]]:
     """Apply a semantic patch to one file; count the distinct places each rule matched at."""
+    need("spatch", "libpython3-dev")
     with tempfile.TemporaryDirectory(prefix="hook-") as scratch:
         hook, old, new = (Path(scratch) / n for n in ("hook.cocci", "old.c", "new.c"))
         hook.write_text(semantic_patch)

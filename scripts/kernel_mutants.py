@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import course
 import emulator
 import kernel
 import kunit
@@ -64,9 +65,13 @@ class Mutant:
         return self.path.stem
 
     def key(self) -> str:
-        """What its result depends on."""
-        row = scenarios.load()[self.row].definition() if self.row else ""
-        return kernel.digest(kernel.inputs(find(DEFAULT, None), False, mutant=self.path), row)
+        """What its result depends on: the broken kernel, the test, and its judges."""
+        sources = [*course.SOURCES, *course.JUDGE] if self.row else ["kunit.py"]
+        texts = [(course.HERE / name).read_text() for name in sources]
+        if self.row:
+            row = scenarios.load()[self.row]
+            texts += [row.definition(), row.judged()]
+        return kernel.digest(kernel.inputs(find(DEFAULT, None), False, mutant=self.path), *texts)
 
 
 def load(names: Sequence[str] = ()) -> list[Mutant]:

@@ -238,6 +238,8 @@ def misuse(row: Row) -> str:
         return f"victim {row.victim!r} is neither a device of it nor bus:slot.function"
     if row.rmrr and row.rmrr not in names:
         return f"rmrr: it has no device {row.rmrr}"
+    if row.rmrr and any(len(d.qemu) > 1 for d in row.devices if d.name == row.rmrr):
+        return f"rmrr: {row.rmrr} is not on bus 0"
     if row.outward and row.outward not in names:
         return f"outward: it has no device {row.outward}"
     if row.crash_firmware and row.crash_firmware not in acpi.WRONG:

@@ -805,10 +805,14 @@ bool intel_takeover_active(struct intel_iommu *iommu)
  */
 void intel_takeover_adopt(struct intel_iommu *iommu)
 {
+	if (!iommu->takeover)
+		return;
+
+	/* For what is done without a queue, also on units with nothing to adopt. */
+	iommu->takeover->scalable = sm_supported(iommu);
 	if (!intel_takeover_active(iommu))
 		return;
 
-	iommu->takeover->scalable = sm_supported(iommu);
 	takeover_adopt(iommu->takeover, (u64 *)iommu->root_entry,
 		       takeover_options.mode);
 	takeover_close_windows();
@@ -1052,7 +1056,7 @@ int intel_takeover_await(struct intel_iommu *iommu, int rc,
 }
 
 /**
- * intel_takeover_do_without - do commands for a queue that is not used any more
+ * intel_takeover_do_without - do commands for a queue that is lost or never was
  * @iommu: unit
  * @desc: the commands
  * @count: their number

@@ -233,12 +233,12 @@ int takeover_release_device(struct takeover_unit *unit, struct device *dev)
 	struct release release = { .unit = unit, .dev = dev };
 	int ret;
 
-	/* It would not see what is written. */
-	if (unit->state == TAKEOVER_DEAD || READ_ONCE(unit->stale))
-		return -EIO;
 	/* A unit not taken over has no entries of the crashed kernel's. */
 	if (!unit->root)
 		return 0;
+	/* It would not see what is written. */
+	if (unit->state == TAKEOVER_DEAD || READ_ONCE(unit->stale))
+		return -EIO;
 
 	ret = vtd_visit_rids(dev, release_one, &release);
 	if (READ_ONCE(unit->stale))

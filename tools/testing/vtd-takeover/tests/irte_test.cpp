@@ -734,6 +734,16 @@ TEST_F(Queue, ThatIsLostIsDoneWithout) {
     EXPECT_EQ(ops(), (std::vector{Op::FlushWriteBuffer, Op::WriteCcmd}));
 }
 
+// A unit not taken over has nothing of the crashed kernel's: its devices are attached as on stock.
+TEST_F(Queue, ThatIsLostHoldsUpNobodyWithoutATakeover) {
+    device dev{{8}};
+    machine.unit.root = nullptr;
+    machine.answers = false;
+    EXPECT_EQ(takeover_do_without_queue(&machine.unit, 2), -ETIMEDOUT);
+    EXPECT_TRUE(machine.unit.stale);
+    EXPECT_EQ(takeover_release_device(&machine.unit, &dev), 0);
+}
+
 // 11.4.6: a unit does nothing as long as its queue is on; of others what the driver believes, too.
 TEST_F(Queue, ThatDoesNotStopHasRegistersRefused) {
     machine.unit.ecap = 0x50 << 8;

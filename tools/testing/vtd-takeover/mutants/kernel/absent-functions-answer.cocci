@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What is not there counts as there: its reserved memory is never given up.
+// What is not there counts as there: it is asked to forget, and waited for.
 //
 // file: drivers/iommu/intel/takeover/glue.c
 // kunit: knows_which_functions_answer
