@@ -59,7 +59,7 @@ inspect: ## build vtd-inspect; the last line is its path
 mutants: ## break the takeover in every known way; the last line says how often that was noticed
 	@$S/mutants.py
 
-fuzz: ## arbitrary bytes as what the old kernel left (FUZZ_SECONDS for each of five fuzzers, KEEP=1)
+fuzz: ## arbitrary bytes as what the crashed kernel left (FUZZ_SECONDS for each of five fuzzers, KEEP=1)
 	@$S/fuzz.py $(call given,FUZZ_SECONDS,--seconds) $(call flag,KEEP,--keep)
 
 coverage: ## count which lines and branches the tests execute; what is missing has to be explained

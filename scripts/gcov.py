@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which lines and branches of the takeover's code, and of the model's, are executed.
 
-The takeover's: all files but those that are no userspace code, glue.c and what is for people who
-watch, and the KUnit tests; by core_test, and window.c by window_test.
-That is the quick and literal one, so what it executes it also asserts something about. The model's:
-by model_test. The tests of the world are left out: they take minutes, need a watch that counters
-would set off, and execute nothing of the takeover that core_test does not.
+The takeover's: all files but glue.c, trace.c, debugfs.c and the KUnit code, which are not compiled
+in userspace; by core_test, and window.c by window_test. core_test is the quick and literal one:
+what it executes it also asserts something about. The model's: by model_test. The tests of the world
+are left out: they take minutes, need a watch that counters would set off, and execute nothing of
+the takeover that core_test does not.
 
 The guard's once more, by what is checked in for its fuzzer: where that does not get to it finds no
 fault.

@@ -492,8 +492,8 @@ def how_to_read() -> str:
             "tables a device goes by. “New root” is the moment when the kdump kernel's root table "
             "is installed: what is adopted is adopted then. Both kernels share an axis; where one "
             "waits much longer, time is pressed together behind a double line. Once translation "
-            "was off, the dead kernel's DMA cannot be told from the new driver's in the trace and "
-            "is drawn as the latter. QEMU's trace tells nothing of the DMA of a device in "
+            "was off, the crashed kernel's DMA cannot be told from the new driver's in the trace "
+            "and is drawn as the latter. QEMU's trace tells nothing of the DMA of a device in "
             "pass-through or while translation is off; the e1000e card tells of its own.</p>")
 
 

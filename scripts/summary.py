@@ -308,8 +308,8 @@ def on_purpose(data: Summary) -> str:
     """Rows of ours that ask to fail."""
     names = sorted({run.row for run in data.runs.values() if run.flavour == "takeover"
                     and run.verdict == "FAIL" and run.good})
-    return f" With the takeover {', '.join(f'`{n}`' for n in names)} fails because it asks to." \
-        if names else ""
+    fail = "fails because it asks" if len(names) == 1 else "fail because they ask"
+    return f" With the takeover {', '.join(f'`{n}`' for n in names)} {fail} to." if names else ""
 
 
 def into_the_kernel(data: Summary) -> list[str]:
@@ -340,7 +340,7 @@ def section(data: Summary) -> str:
         measured(data, COMMAND_LINES, "cells"),
         wrapped("Clean: the dump is saved, and what stands below under “What must hold” holds. "
                 "Pair by pair without the takeover; “off” is translation switched off with DMA in "
-                "flight, “not released” that devices keep the dead kernel's pass-through:"),
+                "flight, “not released” that devices keep the crashed kernel's pass-through:"),
         grids(data),
         *into_the_kernel(data),
         wrapped("All rows, of which some ask for what stock does not know (damaged tables, "

@@ -135,10 +135,10 @@ def split(lane: Lane, line: Timeline) -> dict[str, Buckets]:
     """A device's DMA by kind.
 
     What was in flight and what the IOMMU translated are counted by themselves. In one bucket: what
-    is in both is the dead kernel's, translated; what is in flight only went past the IOMMU, which
-    is what pass-through asks for as long as translation is on; what was translated only is the
-    kdump kernel's driver's. Once translation was off nobody can tell the dead kernel's DMA from
-    the driver's by the trace: it counts as the latter.
+    is in both is the crashed kernel's, translated; what is in flight only went past the IOMMU,
+    which is what pass-through asks for as long as translation is on; what was translated only is
+    the kdump kernel's driver's. Once translation was off nobody can tell the crashed kernel's DMA
+    from the driver's by the trace: it counts as the latter.
     """
     flying, through = dict(lane.in_flight), dict(lane.translated)
     kinds: dict[str, Buckets] = {"old": [], "pass": [], "bare": [], "new": []}
@@ -163,8 +163,9 @@ def translating(line: Timeline, begin: float, end: float) -> bool:
     return bool(state)
 
 
-TEXTS = {"old": "of the dead kernel, translated", "pass": "of the dead kernel, in pass-through",
-         "bare": "of the dead kernel, untranslated", "new": "of the new driver",
+TEXTS = {"old": "of the crashed kernel, translated",
+         "pass": "of the crashed kernel, in pass-through",
+         "bare": "of the crashed kernel, untranslated", "new": "of the new driver",
          "try": "tried in vain"}
 
 
@@ -414,8 +415,9 @@ def axis_svg(scale: Axis, top: float, bottom: float) -> str:
 
 
 LEGEND = [
-    ("old", "DMA of the dead kernel, translated"), ("new", "DMA of the kdump kernel's driver"),
-    ("pass", "the dead kernel's, in pass-through"), ("bare", "the dead kernel's, untranslated"),
+    ("old", "DMA of the crashed kernel, translated"), ("new", "DMA of the kdump kernel's driver"),
+    ("pass", "the crashed kernel's, in pass-through"),
+    ("bare", "the crashed kernel's, untranslated"),
     ("fault", "faults"), ("blocked", "blocked"),
     ("held", "old tables"), ("free", "new tables"), ("release", "release"),
     ("off", "translation off"),
