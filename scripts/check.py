@@ -21,6 +21,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
 import compare
@@ -252,22 +253,13 @@ def check_pace(tally: Tally, images: dict[bool, Path]) -> None:
                   "" if ours <= bound * theirs else text)
 
 
-def check_mutants(tally: Tally) -> None:
-    """Break the takeover in every known way, and count who noticed."""
+def check_mutants(tally: Tally, what: str, broken: ModuleType) -> None:
+    """Break the takeover in every way that a module knows, and count who noticed."""
     try:
-        for mutant, problem in mutants.check():
-            tally.add(f"mutant: {mutant.name}", problem)
+        for mutant, problem in broken.check():
+            tally.add(f"{what}: {mutant.name}", problem)
     except Failure as failure:
-        tally.add("mutants: run", str(failure))
-
-
-def check_kernel_mutants(tally: Tally) -> None:
-    """Break what only a kernel shows, one kernel after the other."""
-    try:
-        for mutant, problem in kernel_mutants.check():
-            tally.add(f"mutant of the kernel: {mutant.name}", problem)
-    except Failure as failure:
-        tally.add("mutants of the kernel: run", str(failure))
+        tally.add(f"{what}: run", str(failure))
 
 
 def check_coverage(tally: Tally) -> None:
@@ -320,7 +312,7 @@ def check(parts: list[str], everything: bool) -> int:
         if everything:
             fuzz.check(tally)
     if "model" in parts and everything:
-        check_mutants(tally)
+        check_mutants(tally, "mutant", mutants)
     if "counts" in parts:
         counts.check(tally)
     if booting:
@@ -333,7 +325,7 @@ def check(parts: list[str], everything: bool) -> int:
     if "rows" in parts and everything:
         check_matrix(tally)
         check_alarms(tally)
-        check_kernel_mutants(tally)
+        check_mutants(tally, "mutant of the kernel", kernel_mutants)
         try:
             stock = kernel.build(DEFAULT, stock=True)
             if build.image:

@@ -11,8 +11,8 @@ that it has to fail by:
     // breaks: dump
 
 Each is a kernel of its own, built where the one before was, so they are run one after the other.
-What was noticed is not run again as long as kernel, mutant and row are the same. The mutants of the
-core are mutants.py's.
+What was noticed is not run again as long as kernel, mutant, row and
+judges are the same. The mutants of the core are mutants.py's.
 """
 
 from __future__ import annotations
