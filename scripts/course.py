@@ -46,7 +46,7 @@ import scan
 import verdict
 from common import OUT, TOP, Failure, run, say, write_whole
 from emulator import Emulator
-from evidence import Aim, Facts, Landed
+from evidence import PAGE, Aim, Facts, Landed, Trace
 from guest import (INITRAMFS, REGISTERS, TRACE_PANIC, Config, Frames, Guest, Mark, NoResult,
                    accelerator)
 from inspector import Diff, Mapping, View
@@ -212,13 +212,15 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
             guest.stop()
             marks["panic"] = marks["end"] = guest.mark()
         translating = bool(guest.register(GSTS) & evidence.GSTS_TES)
+        with guest.trace.open("rb") as lines:
+            trace = evidence.parse_trace(lines)
         before = guest.private / "ram.before"
         if before.exists() and view:
             found = view.at(before)
             changed = found.diff(guest.ram, old)
             for function in filter(lambda f: f.device, functions):
-                if (mappings := found.mappings(function.sid)) is not None:
-                    reach[function.sid] = mappings
+                reach[function.sid] = (found.mappings(function.sid)
+                                       or leads(found, trace, function.sid))
         sent = guest.frames.sent if guest.frames else 0
     finally:
         if edu:
@@ -228,8 +230,6 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
         if refusal:
             refusal.close()
         guest.close()
-    with guest.trace.open("rb") as lines:
-        trace = evidence.parse_trace(lines)
     # The kdump kernel's lines begin with its mark: that bears the time of its first one.
     begin = marks["crash"].time if "crash" in marks else time.time()
     return Facts(row=row, nonce=nonce, marks=marks, pauses=guest.pauses, trace=trace,
@@ -241,6 +241,15 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  crash_times=[stamp for stamp, _ in guest.serial.lines if stamp >= begin],
                  accesses=edu.accesses if edu else [], polls=storm.polls if storm else 0,
                  aims=aims, reach=reach, landed=landed[0] if landed else None)
+
+
+def leads(view: View, trace: Trace, sid: int) -> list[Mapping]:
+    """What a device may reach of what it tried; all of it is too much to tell, or nothing."""
+    tried = {d.iova & -PAGE for d in trace.dmas if d.sid == sid}
+    tried |= {a & -PAGE for point, length in trace.rings
+              for a in evidence.pages(point.value, length)}
+    return [Mapping(iova, iova + PAGE - 1, there) for iova in sorted(tried)
+            if (there := view.leads(sid, iova)) is not None]
 
 
 def tables_of_firmware(row: Row, wrong: str = "") -> dict[str, bytes]:

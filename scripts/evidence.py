@@ -349,7 +349,7 @@ class Dump:
 
 
 def read_dump(disk: Path, folder: Path) -> Dump:
-    """Take the dump off the disk image, read the dead kernel's log in it, check the image."""
+    """Take the dump off the disk image, read the crashed kernel's log in it, check the image."""
     dump = Dump()
     # A guest that ends early leaves a journal to replay: that is no damage.
     run(["e2fsck", "-p", "-E", "journal_only", disk], check=False)
@@ -630,7 +630,7 @@ class Facts:
         return end
 
     def in_flight(self) -> list[Dma]:
-        """DMA that the dead kernel had asked for.
+        """DMA that the crashed kernel had asked for.
 
         Once translation has been off, what the IOMMU translates goes by new tables: it can no
         longer be told from the new drivers' DMA.

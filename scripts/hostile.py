@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the host does to a stopped guest's remapping tables before the panic ("edit" of a row).
 
-A dead kernel's tables may hold anything. Each edit puts one thing into them that no kernel would
-write, or that is right but lies in an odd place. Which devices must feel it, and what the kdump
-kernel has to say, is the row's.
+The crashed kernel's tables may hold anything. Each edit puts one thing into them that no kernel
+would write, or that is right but lies in an odd place. Which devices must feel it, and what the
+kdump kernel has to say, is the row's.
 
 An edit reaches the kdump kernel, which reads tables, at once; the hardware only where its caches
 are invalidated: QEMU caches context entries and translations, and drops both with every new root

@@ -150,10 +150,13 @@ class View:
 
     def reaches(self, sid: int, iova: int) -> int:
         """Where an address of a device leads; that it leads somewhere is taken for granted."""
+        there = self.leads(sid, iova)
+        return die(f"{name(sid)}: {iova:#x} leads nowhere") if there is None else there
+
+    def leads(self, sid: int, iova: int) -> int | None:
+        """Where an address of a device leads, if anywhere."""
         found = self.ask("translate", name(sid), hex(iova))
-        if "address" not in found:
-            die(f"{name(sid)}: {iova:#x} leads nowhere: {found.get('fault')}")
-        return int(found["address"], 16)
+        return int(found["address"], 16) if "address" in found else None
 
     def mappings(self, sid: int) -> list[Mapping] | None:
         """All that a device may reach, in order; None if that is too much to tell."""

@@ -18,8 +18,8 @@ All is made from the facts, and can be made anew when only this changed. A resul
         bucket              width of a bucket in seconds
         devices             [{"name", "sid", "id", "released": s or null, "blocked": s or null,
                               "in_flight" | "translated" | "faulted" | "attempts": [[s, count]]}]
-                            in_flight: the dead kernel's DMA, pass-through included; attempts: what
-                            a blocked device tried in vain, where it tells of it
+                            in_flight: the crashed kernel's DMA, pass-through included; attempts:
+                            what a blocked device tried in vain, where it tells of it
 """
 
 from __future__ import annotations

@@ -294,12 +294,13 @@ def bomb(scene: Scene) -> None:
 
 
 def many_tables(count: int) -> Edit:
-    """So many tables, each of which has to be repaired."""
+    """So many tables, each of which has to be repaired: a good page is left in each."""
     def edit(scene: Scene) -> None:
         tables = Tables(scene)
         text = [gpa for gpa, _ in kernel_text(scene)]
+        good = tables.page()
         for first in range(0, count, ENTRIES):
-            below = [tables.page([tables.leaf(text[(first + i) % len(text)])])
+            below = [tables.page([tables.leaf(text[(first + i) % len(text)]), tables.leaf(good)])
                      for i in range(min(ENTRIES, count - first))]
             iova = (1 if not first else 4 + first // ENTRIES) * GIB
             tables.put(iova, 3, tables.pointer(tables.page(list(map(tables.pointer, below)))))
@@ -442,7 +443,7 @@ EDITS: dict[str, Edit] = {
     "loop-top": loop_top,
     "loop-all": loop_all,
     "bomb": bomb,
-    "bomb-tables": many_tables(1000),
+    "bomb-tables": many_tables(900),
     "bomb-budget": many_tables(4000),
     "shared-levels": two_levels,
     "shared-devices": shared,

@@ -3,8 +3,8 @@
 """Facts of one run → a judgement per invariant, and whether the row passed.
 
 Every judgement is pass, fail, or "not judged" with the reason. Nothing is read, run or measured
-here. The invariants and their names are those of the design: ON ALIVE SHIELD INTACT FRESH TAGS
-WARY CLOSED.
+here. The invariants are ON ALIVE SHIELD INTACT FRESH TAGS WARY CLOSED; the judge of each says what
+it asks for.
 """
 
 from __future__ import annotations

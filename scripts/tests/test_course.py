@@ -17,7 +17,9 @@ import scenarios
 from common import Failure
 from course import Images, Kernel
 from emulator import Emulator
+from evidence import Dma, Point, Trace
 from guest import NoResult
+from inspector import Mapping, View
 from test_verdict import facts
 
 QEMU = Emulator("qemu", "10.0.2")
@@ -128,3 +130,20 @@ def test_a_kernel_that_never_boots_is_not_tried_for_ever(
         ran.clear()
         data = course.run_row(row(), OURS, images, QEMU, False)
         assert (data["verdict"], data["why"], len(ran)) == ("NO RESULT", why, tries)
+
+
+def test_of_tables_with_too_many_ways_each_address_that_was_tried_is_looked_up() -> None:
+    class Tables(View):
+        def __init__(self) -> None:
+            pass
+
+        def leads(self, sid: int, iova: int) -> int | None:
+            assert sid == 8
+            return None if iova == 0x3000 else iova + 0x100000
+
+    trace = Trace(dmas=[Dma(0, 0.0, 8, 0x1010, 0), Dma(0, 0.0, 9, 0x9000, 0),
+                        Dma(0, 0.0, 8, 0x3000, 0)],
+                  rings=[(Point(0, 0.0, 0x4F80), 0x100)])
+    assert course.leads(Tables(), trace, 8) == [
+        Mapping(0x1000, 0x1FFF, 0x101000), Mapping(0x4000, 0x4FFF, 0x104000),
+        Mapping(0x5000, 0x5FFF, 0x105000)]

@@ -56,7 +56,7 @@ static void write_pasid(struct kunit *test, unsigned int pasid,
 	entry[1] = FIELD_PREP(VTD_PTE_DID, did);
 }
 
-/* A dead kernel with one device, which has three PASIDs. */
+/* A crashed kernel with one device, which has three PASIDs. */
 static struct takeover_unit *dead_kernel(struct kunit *test, u64 bits)
 {
 	struct takeover_kunit *place = test->priv;

@@ -2,7 +2,7 @@
 /*
  * Fault storms: requesters that fault without end before they are released.
  *
- * Nobody stopped the devices of the dead kernel. One whose old tables fault,
+ * Nobody stopped the devices of the crashed kernel. One whose old tables fault,
  * or that has no entry at all, may fault for as long as the kdump kernel runs;
  * with one processor that kernel must not be kept from its dump by the faults'
  * interrupts. After a few faults such a requester gets FPD set in our copy of

@@ -61,7 +61,7 @@ static void write_entry(struct takeover_kunit *place, u16 rid, u64 pointer)
 					       FIELD_PREP(VTD_CTX_AW, 2);
 }
 
-/* A dead kernel with three devices on two buses. */
+/* A crashed kernel with three devices on two buses. */
 static struct takeover_unit *dead_kernel(struct kunit *test)
 {
 	const bool *scalable = test->param_value;
