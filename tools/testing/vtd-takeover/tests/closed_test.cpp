@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // WARY and CLOSED: what the takeover's kernel code does with tables that a
-// dead kernel left damaged, and when its own means fail. Damage stays where it
+// crashed kernel left damaged, and when its own means fail. Damage stays where it
 // is, and what is not adopted is blocked, silently, with translation on.
 
 #include "tests/dead_machine.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A tiny dead machine for tests: three devices of a dead kernel on two buses,
+// A tiny dead machine for tests: three devices of a crashed kernel on two buses,
 // two of them in one domain, one with an alias. What becomes of it is for the
 // tests to say.
 
@@ -71,7 +71,7 @@ protected:
     bool scalable() const { return GetParam() == Mode::Scalable; }
     std::size_t words() const { return scalable() ? 4 : 2; }
 
-    // Where the dead kernel keeps an entry.
+    // Where the crashed kernel keeps an entry.
     std::span<u64> old(Rid rid) {
         const bool upper = scalable() && (rid.value & 0x80);
         Phys page = rid.value >> 8 ? table_of_bus_3 : upper ? upper_of_bus_0 : table_of_bus_0;
@@ -133,7 +133,7 @@ protected:
         return entry.size() && entry[0] == 2;
     }
 
-    // As the dead kernel left them.
+    // As the crashed kernel left them.
     void leave_registers() {
         machine.gsts = 0xc5000000; // TES, RTPS, QIES, IRTPS
         machine.rtaddr = old_root.value | (scalable() ? 1ULL << 10 : 0);

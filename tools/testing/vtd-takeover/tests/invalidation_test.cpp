@@ -265,7 +265,7 @@ TEST_F(Queue, ThatHangsHoldsUpWhatFollows) {
     EXPECT_FALSE(unit.caches().pages.empty());
 }
 
-// The dead kernel had given these and did not see them done.
+// The crashed kernel had given these and did not see them done.
 TEST_F(Queue, OfADeadKernelGoesOn) {
     reach();
     describe(0, context_all);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The tables of a dead kernel, made from a description, in the memory that was its own; and the
+// The tables of a crashed kernel, made from a description, in the memory that was its own; and the
 // words in them that the description damages.
 
 #pragma once

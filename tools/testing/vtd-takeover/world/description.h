@@ -127,7 +127,7 @@ struct Description {
 
 std::ostream& operator<<(std::ostream& out, const Description& description);
 
-// What a device of the dead kernel did. What the description says of it.
+// What a device of the crashed kernel did. What the description says of it.
 struct Dma {
     std::size_t device;
     Request request;
