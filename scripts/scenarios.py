@@ -54,7 +54,7 @@ GRIDS = {"cells": "cmd", "flts": "flts"}
 # Keys of a row that a run does not depend on: when it is asked for, what is expected of it; and
 # those that only its judgement depends on.
 NOT_RUN = {"tags", "stock", "takeover", "stock_on", "kernels"}
-JUDGED = {"report", "blocked", "faulting", "cut", "faults", "first_says", "crash_says",
+JUDGED = {"report", "blocked", "faulting", "cut", "faults", "first_says", "crash_says", "warns",
           "resets", "ats"}
 # The initcall by which a driver that is built in makes itself known; two share a name.
 INITCALLS = {"e1000e": "e1000_init_module", "e1000": "e1000_init_module",
@@ -146,6 +146,8 @@ class Row:
     # What a kernel must have logged, or the row is not what its name says.
     first_says: list[str] = field(default_factory=list)
     crash_says: list[str] = field(default_factory=list)
+    # Functions of Linux in which the kdump kernel warns, whatever becomes of the IOMMU.
+    warns: list[str] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:

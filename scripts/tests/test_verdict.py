@@ -641,6 +641,16 @@ def test_what_is_no_alarm(line: str) -> None:
     assert verdict.failures(verdict.judge(run)) == []
 
 
+def test_a_warning_that_a_row_knows() -> None:
+    cut = "------------[ cut here ]------------"
+    known = "WARNING: CPU: 0 PID: 1 at drivers/a.c:17 known+0x2d/0x39"
+    run = dataclasses.replace(facts(), row=dataclasses.replace(facts().row, warns=["known"]))
+    assert not verdict.failures(verdict.judge(dataclasses.replace(run, crash_log=[cut, known])))
+    for logs in ({"crash_log": [cut, known, cut, SPLATS[0]]}, {"first_log": [cut, known]},
+                 {"crash_log": [cut]}, {"crash_log": [known.replace("known", "unknown")]}):
+        assert verdict.failures(verdict.judge(dataclasses.replace(run, **logs))) == ["alarms"]
+
+
 def test_alarms_in_a_life_without_a_panic() -> None:
     row = scenarios.load()["life"]
     run = dataclasses.replace(facts(), row=row, first_log=[SPLATS[0]])
