@@ -300,13 +300,14 @@ class Frames(threading.Thread):
         self.trace = trace
         self.after = trace.stat().st_size
         self.sent = 0
+        self.tells = False  # is there a card that tells of each frame?
         self.running = threading.Event()
         self.over = False
 
     def run(self) -> None:
         outlet = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         fast = 0
-        rooted = tells = taken = False
+        rooted = taken = False
         last = 0.0
         with self.trace.open("rb") as trace:
             trace.seek(self.after)
@@ -321,8 +322,8 @@ class Frames(threading.Thread):
                     time.sleep(self.FAST)
                     continue
                 if self.TAKEN in news:
-                    tells = taken = True
-                hurry = rooted and fast < self.fast_frames and (taken or not tells)
+                    self.tells = taken = True
+                hurry = rooted and fast < self.fast_frames and (taken or not self.tells)
                 if hurry or time.monotonic() - last >= self.SLOW:
                     last = time.monotonic()
                     for wire, (here, _) in enumerate(self.wires):

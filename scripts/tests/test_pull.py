@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 import pull
 from common import Failure
-from guest import Guest
+from guest import Frames, Guest, free_ports
 
 PORTS = {8: 1, 0x10: 2}  # function: the bus behind it
 
@@ -21,6 +24,7 @@ class Space:
         self.qtest = self
         self.stubborn = stubborn
         self.written: list[tuple[int, int, str]] = []
+        self.frames = SimpleNamespace(tells=True)
 
     def read(self, address: int, letter: str = "l") -> int:
         function, at = divmod(address - pull.ECAM, 1 << 12)
@@ -42,6 +46,29 @@ def test_the_slot_loses_its_power() -> None:
     space = Space()
     pull.pull(cast(Guest, space), 2)
     assert space.written == [((0x10 << 12) + 0x54 + 0x18, 0x7C0, "w")]
+    assert not space.frames.tells
+
+
+def test_frames_hurry_when_no_card_is_left_that_tells_of_them(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.log"
+    trace.write_text("")
+    [port] = free_ports(1)
+    frames = Frames([(port, port)], trace)
+    frames.start()
+    try:
+        # The card took one frame before there was a new root table, and none since.
+        trace.write_bytes(Frames.TAKEN + b"\nvtd_reg_dmar_root\n")
+        frames.running.set()
+        while frames.sent < 4:
+            time.sleep(0.01)
+        assert frames.tells
+        began = time.monotonic()
+        frames.tells = False
+        while frames.sent < 54:
+            time.sleep(0.01)
+        assert time.monotonic() - began < 25 * Frames.SLOW
+    finally:
+        frames.over = True
 
 
 def test_what_stays_is_an_error() -> None:
