@@ -219,8 +219,9 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
             found = view.at(before)
             changed = found.diff(guest.ram, old)
             for function in filter(lambda f: f.device, functions):
-                reach[function.sid] = (found.mappings(function.sid)
-                                       or leads(found, trace, function.sid))
+                whole = found.mappings(function.sid)
+                reach[function.sid] = (tried(found, trace, function.sid) if whole is None
+                                       else whole)
         sent = guest.frames.sent if guest.frames else 0
     finally:
         if edu:
@@ -243,13 +244,14 @@ def play(row: Row, images: Images, qemu: Emulator, folder: Path) -> Facts:
                  aims=aims, reach=reach, landed=landed[0] if landed else None)
 
 
-def leads(view: View, trace: Trace, sid: int) -> list[Mapping]:
-    """What a device may reach of what it tried; all of it is too much to tell, or nothing."""
-    tried = {d.iova & -PAGE for d in trace.dmas if d.sid == sid}
-    tried |= {a & -PAGE for point, length in trace.rings
-              for a in evidence.pages(point.value, length)}
-    return [Mapping(iova, iova + PAGE - 1, there) for iova in sorted(tried)
-            if (there := view.leads(sid, iova)) is not None]
+def tried(view: View, trace: Trace, sid: int) -> list[Mapping]:
+    """What a device may reach of what it tried, where all of it is too much to tell."""
+    addresses = {d.iova & -PAGE for d in trace.dmas if d.sid == sid}
+    addresses |= {a & -PAGE for point, length in trace.rings
+                  for a in evidence.pages(point.value, length)}
+    found = ((iova, view.leads(sid, iova)) for iova in sorted(addresses))
+    return [Mapping(iova, iova + PAGE - 1, there) for iova, there in found
+            if isinstance(there, int)]
 
 
 def tables_of_firmware(row: Row, wrong: str = "") -> dict[str, bytes]:

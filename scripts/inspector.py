@@ -151,12 +151,12 @@ class View:
     def reaches(self, sid: int, iova: int) -> int:
         """Where an address of a device leads; that it leads somewhere is taken for granted."""
         there = self.leads(sid, iova)
-        return die(f"{name(sid)}: {iova:#x} leads nowhere") if there is None else there
+        return there if isinstance(there, int) else die(f"{name(sid)}: {iova:#x}: {there}")
 
-    def leads(self, sid: int, iova: int) -> int | None:
-        """Where an address of a device leads, if anywhere."""
+    def leads(self, sid: int, iova: int) -> int | str:
+        """Where an address of a device leads, or why it leads nowhere."""
         found = self.ask("translate", name(sid), hex(iova))
-        return int(found["address"], 16) if "address" in found else None
+        return int(found["address"], 16) if "address" in found else str(found["fault"]["text"])
 
     def mappings(self, sid: int) -> list[Mapping] | None:
         """All that a device may reach, in order; None if that is too much to tell."""
