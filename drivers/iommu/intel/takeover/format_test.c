@@ -7,6 +7,7 @@
  */
 #include <kunit/test.h>
 #include <linux/dmar.h>
+#include <linux/hardirq.h>
 
 #if TAKEOVER_KERNEL >= 61000
 #include <asm/posted_intr.h>
