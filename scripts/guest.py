@@ -474,12 +474,11 @@ class Guest:
                 self.serial.news.wait(0.2)
                 more = at < len(self.serial.lines)
             # A guest that prints without end, as one does in faults of faults, is late as well.
-            if time.monotonic() > end:
-                return None
-            if more:
+            late = time.monotonic() > end
+            if more and not late:
                 continue
             self.check()
-            if "SHUTDOWN" in self.qmp.events:
+            if late or "SHUTDOWN" in self.qmp.events:
                 return None
 
     def check(self) -> None:

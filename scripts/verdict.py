@@ -455,7 +455,7 @@ def alarms(facts: Facts) -> Verdict:
     known = [one for one in telling if one[0] == "crash"
              and any(f" {name}+0x" in one[1] for name in facts.row.warns)]
     if known and len(known) == len(telling):
-        return passed(f"{len(known)} warnings of the kdump kernel, as always with these options")
+        return passed(f"{len(known)} warnings of the kdump kernel, in functions that the row names")
     if found:
         return failed(f"{len(telling)} alarms, the first of the {telling[0][0]} kernel: "
                       f"{telling[0][1]}")

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from guest import Guest, Serial
+from guest import Guest, QemuDied, Serial
 
 
 class Talker(Guest):
@@ -22,6 +22,7 @@ class Talker(Guest):
                                                    news=news))
         self.qmp = SimpleNamespace(events=[])  # type: ignore[assignment]
         self.endless = endless
+        self.dead = False
         if endless:
             threading.Thread(target=self.flood, daemon=True).start()
 
@@ -33,7 +34,8 @@ class Talker(Guest):
             time.sleep(0.0001)
 
     def check(self) -> None:
-        pass
+        if self.dead:
+            raise QemuDied("QEMU ended with status -6")
 
 
 def test_the_first_line_that_matches() -> None:
@@ -57,3 +59,10 @@ def test_time_is_up_however_much_the_guest_prints(endless: str) -> None:
 def test_what_is_there_is_looked_at_when_time_is_up_already() -> None:
     found = Talker(["kdump: DUMP SAVED"]).wait_line([r"DUMP SAVED"], 0, -1)
     assert found and found[0] == 0
+
+
+def test_a_dead_emulator_is_no_guest_that_is_late() -> None:
+    guest = Talker([])
+    guest.dead = True
+    with pytest.raises(QemuDied):
+        guest.wait_line([r"kdump: DUMP"], 0, -1)
