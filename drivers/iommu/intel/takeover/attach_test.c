@@ -70,10 +70,30 @@ static void waits_until_it_is_attached(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, takeover_test_defers(dev));
 }
 
+/* 7.0 fails the probe of a virtual function whose physical one is not prepared. */
+static void leaves_virtual_functions_too(struct kunit *test)
+{
+	struct device *pf = device_in(test, TAKEOVER_INSTALLED);
+	struct takeover_kunit *place = test->priv;
+	struct device *vf;
+	int left;
+
+	vf = takeover_test_device(test, place->unit, CARD + 1);
+	KUNIT_ASSERT_NOT_NULL(test, vf);
+	left = takeover_test_leaves_vf(vf, pf);
+	if (left == -EOPNOTSUPP)
+		kunit_skip(test, "a probe prepares nothing here");
+	KUNIT_EXPECT_EQ(test, left, 0);
+
+	set_bit(CARD, place->unit->adopted);
+	KUNIT_EXPECT_EQ(test, takeover_test_leaves_vf(vf, pf), 1);
+}
+
 static struct kunit_case attach_cases[] = {
 	KUNIT_CASE_PARAM(fails_where_the_unit_does_not_see_it, mode_gen_params),
 	KUNIT_CASE_PARAM(makes_up_for_what_failed, mode_gen_params),
 	KUNIT_CASE_PARAM(waits_until_it_is_attached, mode_gen_params),
+	KUNIT_CASE_PARAM(leaves_virtual_functions_too, mode_gen_params),
 	{}
 };
 

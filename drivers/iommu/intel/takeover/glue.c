@@ -1259,6 +1259,17 @@ static void finish_probe(struct device *dev)
 #endif
 
 #if TAKEOVER_KERNEL >= 61200
+/* What a virtual function has of ATS was prepared in the physical one, or not yet. */
+static bool is_left_at_physfn(struct device *dev)
+{
+	struct device_domain_info *info;
+
+	if (!dev_is_pci(dev) || !to_pci_dev(dev)->is_virtfn)
+		return false;
+	info = dev_iommu_priv_get(&pci_physfn(to_pci_dev(dev))->dev);
+	return info && info->takeover_left;
+}
+
 /**
  * intel_takeover_leaves_function - is ATS of a device not the probe's to set?
  * @dev: device that the driver probes
@@ -1270,7 +1281,7 @@ bool intel_takeover_leaves_function(struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 
-	if (!intel_takeover_holds_device(dev))
+	if (!intel_takeover_holds_device(dev) && !is_left_at_physfn(dev))
 		return false;
 	info->takeover_left = 1;
 	return true;
@@ -1711,8 +1722,41 @@ bool takeover_test_defers(struct device *dev)
 	return intel_iommu_ops.is_attach_deferred(dev);
 }
 
+#if TAKEOVER_KERNEL >= 61200
+/**
+ * takeover_test_leaves_vf - does the probe of a virtual function wait as well?
+ * @vf: device of takeover_test_device()
+ * @pf: another one, its physical function
+ *
+ * Return: whether the probe leaves ATS of @vf after that of @pf, -EOPNOTSUPP
+ * where a probe prepares nothing.
+ */
+int takeover_test_leaves_vf(struct device *vf, struct device *pf)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(vf);
+	struct pci_dev *pdev = to_pci_dev(vf);
+
+	pdev->bus = pci_find_next_bus(NULL);
+	if (!IS_ENABLED(CONFIG_PCI_ATS) || !pdev->bus)
+		return -EOPNOTSUPP;
+	pdev->devfn = info->devfn;
+#ifdef CONFIG_PCI_ATS
+	pdev->physfn = to_pci_dev(pf);
+#endif
+	pdev->is_virtfn = 1;
+	vf->bus = &pci_bus_type;
+	intel_takeover_leaves_function(pf);
+	return intel_takeover_leaves_function(vf);
+}
+#else
+int takeover_test_leaves_vf(struct device *vf, struct device *pf)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 struct test_device {
-	struct device			dev;
+	struct pci_dev			pdev;
 	struct dev_iommu		of_core;
 	struct device_domain_info	info;
 	struct pasid_table		pasids;
@@ -1738,20 +1782,20 @@ struct device *takeover_test_device(struct kunit *test,
 	if (!of->pasids.table)
 		return NULL;
 	of->pasids.max_pasid = 1;
-	of->info.dev = &of->dev;
+	of->info.dev = &of->pdev.dev;
 	of->info.iommu = iommu;
 	of->info.bus = VTD_RID_BUS(rid);
 	of->info.devfn = rid & 0xff;
 	of->info.pasid_table = &of->pasids;
 	of->of_core.priv = &of->info;
-	of->dev.init_name = "test";
-	of->dev.iommu = &of->of_core;
+	of->pdev.dev.init_name = "test";
+	of->pdev.dev.iommu = &of->of_core;
 
 	iommu->takeover = unit;
 	iommu->root_entry = (struct root_entry *)unit->root;
 	iommu->ecap = unit->scalable ? VTD_ECAP_SMTS : 0;
 	spin_lock_init(&iommu->lock);
-	return &of->dev;
+	return &of->pdev.dev;
 }
 
 /**

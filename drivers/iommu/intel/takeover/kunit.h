@@ -41,6 +41,7 @@ struct device *takeover_test_device(struct kunit *test,
 				    struct takeover_unit *unit, u16 rid);
 int takeover_test_attach(struct device *dev);
 bool takeover_test_defers(struct device *dev);
+int takeover_test_leaves_vf(struct device *vf, struct device *pf);
 void takeover_free_test_unit(struct takeover_unit *unit);
 
 #endif /* VTD_TAKEOVER_KUNIT_H */
