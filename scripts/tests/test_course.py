@@ -7,7 +7,10 @@ import dataclasses
 import gzip
 import json
 import pickle
+import re
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,3 +150,40 @@ def test_of_tables_with_too_many_ways_each_address_that_was_tried_is_looked_up()
     assert course.tried(Tables(), trace, 8) == [
         Mapping(0x1000, 0x1FFF, 0x101000), Mapping(0x4000, 0x4FFF, 0x104000),
         Mapping(0x5000, 0x5FFF, 0x105000)]
+
+
+class Sleeper:
+    """A guest that lives through a suspend; it notes whether it gets frames after each line."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = list(lines)
+        self.frames: Any = None
+        self.gets: list[bool] = []
+
+    def wait_line(self, patterns: list[str], at: int, limit: float
+                  ) -> tuple[int, re.Match[str]] | None:
+        assert limit > 0
+        for number, line in enumerate(self.lines[at:], at):
+            self.gets.append(bool(self.frames and self.frames.running.is_set()))
+            for pattern in patterns:
+                if match := re.search(pattern, line):
+                    return number, match
+        return None
+
+    def start_frames(self) -> None:
+        self.frames = SimpleNamespace(running=threading.Event())
+
+
+def test_a_guest_gets_no_frames_while_it_sleeps() -> None:
+    guest: Any = Sleeper("kdump: LIFE BEGINS", "PM: suspend entry (deep)", "e1000e: sleeps",
+                         "PM: suspend exit", "kdump: works after suspend", "kdump: LIFE IS GOOD")
+    assert course.through_life(guest, row()) == ""
+    assert guest.gets == [False, True, False, False, True, True]
+
+
+def test_what_ends_a_life_early_is_told() -> None:
+    for line in ("kdump: NOT READY: no disk", "Kernel panic - not syncing: dead"):
+        guest: Any = Sleeper("kdump: LIFE BEGINS", "kdump: works at first", line)
+        assert course.through_life(guest, row()) == line.removeprefix("kdump: ")
+    guest = Sleeper("kdump: LIFE BEGINS")
+    assert course.through_life(guest, row()).startswith("not through within")
