@@ -19,6 +19,7 @@ from common import Failure, die
 from guest import Guest
 
 PATIENCE = 30  # seconds until gdb has the guest go on
+FAREWELL = 5  # seconds from its answer until it has ended: the guest may have panicked by then
 
 
 def address_of(image: Path, function: str) -> int:
@@ -61,7 +62,11 @@ class Refusal:
 
     def happened(self) -> bool:
         """Was the function called? gdb lets go of the guest when it has answered."""
-        return "hit Breakpoint 1" in self.log.read_text() and self.process.poll() == 0
+        try:
+            status = self.process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            return False
+        return status == 0 and "hit Breakpoint 1" in self.log.read_text()
 
     def close(self) -> None:
         """End gdb, whether the function was called or not."""
