@@ -196,7 +196,7 @@ def check_alarms(tally: Tally) -> None:
             check_kunit(tally, version, variant)
         jobs = matrix.product(chosen, ALARMED, ["takeover"], variant)
         count_rows(tally, f"rows-{variant}", [job.name for job in jobs],
-                   ["matrix.py", "--variant", variant, "--flavour", "takeover", "--tag", "alarms",
+                   ["matrix.py", "--variant", variant,
                     *(f"--kernel={version}" for version in ALARMED)])
 
 

@@ -191,9 +191,11 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run all rows on all kernels.")
     parser.add_argument("--kernel", action="append", metavar="VERSION",
                         help=f"may be repeated; default: {', '.join(source.KNOWN)}")
-    parser.add_argument("--flavour", action="append", choices=FLAVOURS, help="default: both")
+    parser.add_argument("--flavour", action="append", choices=FLAVOURS,
+                        help="default: both; of a VARIANT the first")
     parser.add_argument("--variant", default="", choices=list(scenarios.ALARMS),
-                        help="kernels with alarms on; results go to results-VARIANT.*")
+                        help="kernels with alarms on, and rows tagged alarms unless others are "
+                        "chosen; results go to results-VARIANT.*")
     parser.add_argument("--scenario", action="append", default=[], metavar="PATTERN",
                         help="rows whose names fit, like 'cmd-*'; may be repeated")
     parser.add_argument("--tag", action="append", default=[], help="rows with this tag as well")
@@ -221,9 +223,10 @@ def command() -> int:
         report.add(have.get(name, lost(name)) for name in planned)
         report.write([FOLDER / "results.json", FOLDER / "results.ktap", *more])
         return report.status()
-    rows = choose(scenarios.load(), args.scenario, args.tag)
-    jobs = product(rows, args.kernel or list(source.KNOWN), args.flavour or FLAVOURS,
-                   args.variant)
+    tags = args.tag or (["alarms"] if args.variant and not args.scenario else [])
+    rows = choose(scenarios.load(), args.scenario, tags)
+    jobs = product(rows, args.kernel or list(source.KNOWN),
+                   args.flavour or (FLAVOURS[:1] if args.variant else FLAVOURS), args.variant)
     if not jobs:
         die("none of these rows is for these kernels")
     part = f"-{args.variant}" if args.variant else ""
