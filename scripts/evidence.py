@@ -309,7 +309,7 @@ RAMDISK = re.compile(r"RAMDISK: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\]")
 
 
 def parse_ramdisk(lines: Iterable[str]) -> Span:
-    """Where the first kernel's initramfs lies, in whole pages; an empty span if it does not say."""
+    """Where the crashed kernel's initramfs lies, in whole pages; empty if it does not say."""
     match = next(filter(None, map(RAMDISK.search, lines)), None)
     if match is None:
         return Span(1, 0)
@@ -317,7 +317,7 @@ def parse_ramdisk(lines: Iterable[str]) -> Span:
 
 
 def parse_iomem(lines: Iterable[str]) -> tuple[list[Span], list[Span]]:
-    """System RAM above 1 MiB that belonged to the first kernel, and the kdump kernel's."""
+    """System RAM above 1 MiB that belonged to the crashed kernel, and the kdump kernel's."""
     ram, crash = [], []
     for match in filter(None, map(IOMEM.search, lines)):
         span = Span(number(match[1]), number(match[2]))

@@ -284,8 +284,8 @@ def by_group(tab: Table, rows: dict[str, Row]) -> str:
 
 
 def cell_grids(tab: Table, cells: dict[str, dict[str, str]]) -> str:
-    """The command lines: first kernel by kdump kernel, takeover beside stock."""
-    parts = ['<section id="cells"><h2>Command lines</h2><p>Down: what the kernel that panics was '
+    """The command lines: the crashed kernel's by the kdump kernel's, takeover beside stock."""
+    parts = ['<section id="cells"><h2>Command lines</h2><p>Down: what the crashed kernel was '
              "told. Across: what the kdump kernel was told.</p>"]
     for kernel in tab.kernels:
         parts.append(f'<h3>Linux {html(kernel)}</h3><div class="beside">')

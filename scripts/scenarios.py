@@ -83,7 +83,7 @@ class Row:
     """One run."""
 
     name: str
-    first: str  # the first kernel's options
+    first: str  # options of the kernel that boots first: the crashed one, as a rule
     crash: str  # the kdump kernel's
     devices: list[Device]
     iommu: str  # properties of QEMU's intel-iommu
@@ -110,14 +110,14 @@ class Row:
     storm_late: bool = False  # not from the kdump kernel's first line on: when its driver is up
     phys_bits: int = 0  # of the processor's physical addresses; 0: as QEMU has them
     needs: str = ""  # "qemu>=10"; emulator.py fetches a newer one where that is possible
-    # The kernel that panics: "stock", untouched, of the kdump kernel's version; or a version,
+    # The crashed kernel: "stock", untouched, of the kdump kernel's version; or a version,
     # like "6.1", untouched as well; or nothing: the kdump kernel's own image.
     first_kernel: str = ""
     # "panic": the first kernel was booted. "kexec": it was started by kexec -e from one like it.
     # "suspend": it suspends (all but the sleep itself) and resumes before it panics. "life": it
     # suspends, resumes, starts another like it by kexec -e, and nothing panics.
     road: str = "panic"
-    vfs: int = 0  # virtual functions that the first kernel switches on where it can
+    vfs: int = 0  # virtual functions that the crashed kernel switches on where it can
     unplug: str = ""  # device that the kdump kernel loses before its driver mapped anything
     # Devices whose driver the kdump kernel lacks: their DMA in flight lives on to the end.
     undriven: list[str] = field(default_factory=list)
@@ -139,7 +139,8 @@ class Row:
     stock_on: dict[str, str | list[str]] = field(default_factory=dict)
     # Devices that may fault after release, and how many times at least, or nothing is shown.
     faults: dict[str, int] = field(default_factory=dict)
-    # Devices whose ATS the first kernel has on, and the kdump kernel leaves on until their release.
+    # Devices whose ATS the crashed kernel has on, and the kdump kernel leaves on until it releases
+    # them.
     ats: list[str] = field(default_factory=list)
     # The kdump kernel traces the takeover to its log, and says what debugfs has at the end.
     watched: bool = False
@@ -181,7 +182,7 @@ class Row:
         return f"{CONSOLE} nokaslr nr_cpus=1 panic=1 {blacklist}{self.crash}{watch}".strip()
 
     def capture(self) -> bool:
-        """Is there a sound card, which the first kernel is to record from without end?"""
+        """Is there a sound card, which the crashed kernel is to record from without end?"""
         return any("{audio}" in qemu for device in self.devices for qemu in device.qemu)
 
     def runs_on(self, version: str) -> bool:

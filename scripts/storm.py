@@ -21,7 +21,7 @@ NAME = "tulip"  # of the device in a row
 BAR1 = BAR0 + 4  # the registers in memory; those in BAR 0 are ports
 POLL, DESCRIPTORS, MODE = 1 << 3, 4 << 3, 6 << 3
 TRANSMIT = 1 << 13
-NOWHERE = 0x70000000  # an IOVA that the first kernel gives to nobody
+NOWHERE = 0x70000000  # an IOVA that the crashed kernel gives to nobody
 # The kdump kernel moves what it finds on the bus: look now and then where the registers are.
 LOOK_EVERY = 256
 

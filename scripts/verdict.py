@@ -64,7 +64,7 @@ def on(facts: Facts) -> Verdict:
     """Translation is never switched off from the panic until the dump is saved."""
     panic = facts.marks["panic"].trace
     if not facts.trace.translating(panic):
-        return failed("translation was off before the panic: the first kernel does not translate")
+        return failed("translation was off before the panic: the crashed kernel did not translate")
     off = [s for s in facts.trace.switches if panic <= s.at < facts.end and not s.value]
     if off:
         return failed(f"translation was switched off {facts.seconds(off[0].time):.2f} s after "

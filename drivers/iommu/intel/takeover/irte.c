@@ -88,9 +88,9 @@ static int __init to_xapic(u64 *low)
 }
 
 /*
- * What a logical id of xAPIC mode means is known to the processors of the old
- * kernel only. An entry whose reserved bits made hardware refuse it must not
- * become a good one.
+ * What a logical id of xAPIC mode means is known to the processors of the
+ * crashed kernel only. An entry whose reserved bits made hardware refuse it
+ * must not become a good one.
  */
 static int __init to_x2apic(u64 *low)
 {
@@ -125,7 +125,7 @@ static const char *__init judge_vector(const struct takeover_unit *unit,
 /*
  * The hardware writes to the descriptor (9.12): it must not lie in our memory.
  * Vector and destination of the interrupt that tells about it are in the
- * descriptor, too. They cannot be re-encoded without writing to the old
+ * descriptor, too. They cannot be re-encoded without writing to the crashed
  * kernel's memory, so an entry of the other mode is not adopted.
  *
  * Returns why the entry cannot be adopted, or NULL.

@@ -2,9 +2,9 @@
 /*
  * Which addresses are the crashed kernel's RAM.
  *
- * The kdump kernel's firmware map holds its own memory only. What the old
- * kernel called RAM is written in the PT_LOAD headers of the ELF core header
- * that it prepared for the dump. That header has to be read before
+ * The kdump kernel's firmware map holds its own memory only. What the
+ * crashed kernel called RAM is written in the PT_LOAD headers of the ELF core
+ * header that it prepared for the dump. That header has to be read before
  * fs_initcall(vmcore_init) replaces it, that is, when the IOMMU is detected.
  *
  * This file judges addresses. It does not read tables, and it keeps no

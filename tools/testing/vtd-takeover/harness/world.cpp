@@ -284,7 +284,7 @@ void World::name_identity(const Unit& unit) {
 }
 
 // What a request of before the second crash has to get from now on: what the kdump kernel's driver
-// mapped, what the first kernel did, or nothing.
+// mapped, what the crashed kernel did, or nothing.
 void World::outlive(Tracked& dma) const {
     const std::size_t unit = devices[dma.device].unit;
     const Requester& who = requesters.at({unit, dma.request.rid});

@@ -104,7 +104,7 @@ public:
     void run();
     // The same of one descriptor that is in no memory here.
     QueueError run(const std::array<u64, 4>& words) { return carry_out(words); }
-    // As a kernel that died left it: it may have had no time to run.
+    // As the crashed kernel left it: it may have had no time to run.
     void leave(u64 queue, u64 head, u64 tail);
 
     // A device's answer to nothing (ICE); the queue goes on.

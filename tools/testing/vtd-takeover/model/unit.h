@@ -50,7 +50,7 @@ public:
     };
     State state() const { return {status_, pending_, roots_}; }
 
-    // As a kernel that died left it. If its queue was on, invalidation().leave() says where.
+    // As the crashed kernel left it. If its queue was on, invalidation().leave() says where.
     void leave(u32 status, u64 rtaddr, u64 irta = 0);
 
     // All that may become of a request now. With translation off it goes where it says.

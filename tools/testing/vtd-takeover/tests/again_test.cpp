@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // A kdump kernel that crashes, too. The next one finds the tables of the one before it: entries of
-// the first kernel that are still adopted, entries that block, and the drivers' own. It has to take
+// the crashed kernel that are still adopted, entries that block, and the drivers' own. It has to take
 // all of them over as they are.
 
 #include <gtest/gtest.h>

@@ -50,7 +50,7 @@ constexpr std::array ram{Range{0x1000, 0x9f000},
                          Range{4 * gib, 8 * gib},
                          Range{same_place, same_place + 0x200000},
                          Range{same_place + 4 * gib + 0x3000, same_place + 6 * gib}};
-// This kernel's own, as far as the crashed one calls it RAM.
+// This kernel's own, as far as the crashed kernel calls it RAM.
 constexpr std::array forbidden{Range{0x8000, 0x9000}, Range{gib + 0x5000, gib + 0x9000},
                                Range{header, header + page_size}};
 

@@ -13,7 +13,7 @@
 
 namespace vtd::world {
 
-// The map of the RAM of a kernel that died, as kexec leaves it for the dump: starts and sizes.
+// The map of the crashed kernel's RAM, as kexec leaves it for the dump: starts and sizes.
 void write_core_header(Memory& memory, Hpa at, std::span<const std::pair<Hpa, u64>> ram);
 
 class Builder {
