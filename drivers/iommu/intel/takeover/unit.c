@@ -377,8 +377,6 @@ int takeover_install(struct takeover_unit *unit)
 		return ret;
 	}
 
-	/* From here on to set our root table again may empty its caches. */
-	unit->state = TAKEOVER_INSTALLED;
 	if (!(unit->cap & VTD_CAP_ESRTPS))
 		takeover_forget_all(unit);
 	if (!again) {
@@ -386,6 +384,8 @@ int takeover_install(struct takeover_unit *unit)
 		takeover_guard_devices(unit);
 		tell(unit);
 	}
+	/* From now on there are others who write to the tables. */
+	unit->state = TAKEOVER_INSTALLED;
 	return 0;
 }
 
@@ -414,7 +414,8 @@ static void drain_queue(struct takeover_unit *unit)
  *
  * What is left in the queue is the crashed kernel's, which forgot about it
  * when it crashed. It gets a tenth of a second, and the unit ten. Its errors
- * are cleared last, so that the next queue starts without them.
+ * are cleared last, so that the next queue starts without them. A queue that did
+ * not stop once is not waited for again.
  *
  * Return: 0, or -ETIMEDOUT if the unit does not let go of the queue. It may go
  * on reading the old one, and is not given another.
@@ -424,6 +425,9 @@ int takeover_stop_queue(struct takeover_unit *unit)
 	unsigned long flags;
 	u32 state;
 	int ret = 0;
+
+	if (unit->queue_lost)
+		return -ETIMEDOUT;
 
 	flags = vtd_lock_registers(unit);
 	if (vtd_read32(unit, VTD_REG_GSTS) & VTD_GSTS_QIES) {
@@ -476,10 +480,10 @@ bool takeover_gives_up_queue(struct takeover_unit *unit, u64 waited_ms)
 	if (waited_ms < queue_timeout_ms(unit))
 		return false;
 
-	unit->queue_lost = true;
 	pr_err("%s: the invalidation queue does not move, going on without\n",
 	       unit->name);
 	takeover_stop_queue(unit);
+	unit->queue_lost = true;
 	return true;
 }
 
@@ -512,18 +516,23 @@ static int command_register(struct takeover_unit *unit, unsigned int reg,
 
 /*
  * 6.5.1: registers invalidate in legacy mode only. In scalable mode the caches
- * are emptied by another root table, or the same one, if the unit says so; ours
- * does it when it is installed.
+ * are emptied by another root table, or the same one, if the unit says so. As
+ * long as it has the crashed kernel's, ours does it when it is installed.
  */
 static int forget_by_registers(struct takeover_unit *unit)
 {
+	u64 rtaddr;
 	int ret;
 
 	if (unit->scalable) {
 		if (!(unit->cap & VTD_CAP_ESRTPS))
 			return -EOPNOTSUPP;
-		return unit->state == TAKEOVER_INSTALLED ?
-			       set_root(unit, root_address(unit)) : 0;
+		if (unit->state == TAKEOVER_DEAD)
+			return -ETIMEDOUT;
+		rtaddr = vtd_read64(unit, VTD_REG_RTADDR);
+		if (unit->state == TAKEOVER_FOUND && rtaddr == unit->rtaddr)
+			return 0;
+		return set_root(unit, rtaddr);
 	}
 
 	vtd_flush_write_buffer(unit);

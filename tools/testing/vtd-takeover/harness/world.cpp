@@ -249,6 +249,8 @@ World::~World() {
 // The pages of the core's own that hardware reads stay where they are in this process, and belong
 // to the kdump kernel that follows. The one before it had them elsewhere.
 void World::relocate() {
+    for (auto& unit : units)
+        unit->busy = true; // the kernel is dead: nobody else writes
     const u64 shared = takeover_blocked_table() & root::ctp.mask();
     std::map<u64, u64> moved;
     const auto move = [&](u64 page) {
@@ -260,6 +262,8 @@ void World::relocate() {
     for (unsigned level = 0; level < VTD_LARGE_LEVELS; level++)
         move(takeover_scratch_page() + level * page_size);
     settle();
+    for (auto& unit : units)
+        unit->busy = false;
     for (const void* const page : pages_)
         for (u64& word : std::span(static_cast<u64*>(const_cast<void*>(page)), table_words))
             if (const auto found = moved.find(word & root::ctp.mask()); found != moved.end())
@@ -543,6 +547,11 @@ void World::about_to_write(const void* at, std::size_t size, bool once) {
         throw Violation(Invariant::access,
                         fmt::format("a store of {} bytes, {}, to a table that hardware reads", size,
                                     once ? "once" : "plain"));
+    // Whose root table is ours others write to as well.
+    for (const auto& unit : units)
+        if (unit->reads(word, sizeof(u64)) && unit->core.state == TAKEOVER_INSTALLED && !unit->busy)
+            throw Violation(Invariant::access,
+                            unit->name + ": a store to a table in use without the driver's lock");
     if (visible && schedule)
         schedule->point();
     pending_ = {reinterpret_cast<u64*>(word.value), memory.load(word)};

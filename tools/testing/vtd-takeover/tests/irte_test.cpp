@@ -670,6 +670,11 @@ TEST_F(Queue, ThatDoesNotStopIsReported) {
     EXPECT_LT(machine.waited, 10200000U);
     EXPECT_TRUE(logged("does not let go of the invalidation queue"));
     EXPECT_TRUE(machine.unit.queue_lost);
+
+    // Interrupt remapping stopped it, the driver's own start wants to as well.
+    machine.waited = 0;
+    EXPECT_EQ(takeover_stop_queue(&machine.unit), -ETIMEDOUT);
+    EXPECT_EQ(machine.waited, 0U);
 }
 
 // This kernel's own: ten seconds, five minutes once a device was asked, a second after an error
@@ -755,25 +760,36 @@ TEST_F(Queue, ThatDoesNotStopHasRegistersRefused) {
     EXPECT_TRUE(machine.unit.stale);
 }
 
-// In scalable mode by the root table, if that empties the caches, and is ours.
+// In scalable mode by the root table that the unit has, if that empties the caches. The crashed
+// kernel's is not set again: to install ours does all. A unit that was not taken over has the
+// driver's, and one that did not take ours is not waited for again.
 TEST_F(Queue, ThatIsLostInScalableMode) {
+    constexpr u64 old_root = 0x7000 | 1 << 10, new_root = 0x9000 | 1 << 10;
+    struct Case {
+        takeover_state state;
+        u64 rtaddr;
+        int ret; // where the unit empties its caches then
+    };
     machine.unit.scalable = true;
-    machine.unit.root = machine.new_root();
-    for (const bool installed : {false, true})
+    machine.unit.rtaddr = old_root;
+    for (const auto& [state, rtaddr, ret] : {Case{TAKEOVER_FOUND, old_root, 0},
+                                             {TAKEOVER_FOUND, new_root, 0},
+                                             {TAKEOVER_INSTALLED, new_root, 0},
+                                             {TAKEOVER_IDLE, old_root, 0},
+                                             {TAKEOVER_IDLE, new_root, 0},
+                                             {TAKEOVER_DEAD, new_root, -ETIMEDOUT}})
         for (const bool esrtps : {false, true}) {
-            machine.unit.state = installed ? TAKEOVER_INSTALLED : TAKEOVER_FOUND;
+            machine.unit.state = state;
             machine.unit.cap = u64{esrtps} << 63;
+            machine.rtaddr = rtaddr;
             machine.events.clear();
             machine.unit.stale = false;
-            // Before ours is installed nothing is to be done: to install it does all.
-            const bool does = installed && esrtps;
-            EXPECT_EQ(takeover_do_without_queue(&machine.unit, 7), esrtps ? 0 : -EOPNOTSUPP);
-            EXPECT_EQ(machine.unit.stale, !esrtps);
+            const bool sets = esrtps && !ret && (state != TAKEOVER_FOUND || rtaddr == new_root);
+            EXPECT_EQ(takeover_do_without_queue(&machine.unit, 7), esrtps ? ret : -EOPNOTSUPP);
+            EXPECT_EQ(machine.unit.stale, !esrtps || ret);
             EXPECT_EQ(ops(),
-                      does ? (std::vector{Op::WriteRtaddr, Op::WriteGcmd}) : std::vector<Op>{});
-            if (does) {
-                EXPECT_EQ(machine.rtaddr, reinterpret_cast<u64>(machine.unit.root) | 1 << 10);
-            }
+                      sets ? (std::vector{Op::WriteRtaddr, Op::WriteGcmd}) : std::vector<Op>{});
+            EXPECT_EQ(machine.rtaddr, rtaddr);
         }
 }
 
