@@ -34,7 +34,7 @@
 /* Pages of a unit's copies: they are the kdump kernel's memory. */
 #define COPIES_MAX	(TAKEOVER_COPY_PAGES * VTD_TABLE_WORDS)
 
-#define PDES_PER_PAGE		(VTD_TABLE_SIZE / sizeof(u64))
+#define PDES_PER_PAGE		((unsigned int)(VTD_TABLE_SIZE / sizeof(u64)))
 
 /* A directory may be less than a page. */
 static bool too_many(struct takeover_unit *unit, size_t size)
@@ -270,6 +270,26 @@ static int retag_table(struct takeover_unit *unit, u16 rid, u64 *pde)
 	return ret;
 }
 
+/* The entries of a directory that are used: all, or that of requests without PASID. */
+struct pdes {
+	unsigned int	first;
+	unsigned int	end;
+};
+
+static struct pdes used_pdes(const struct takeover_unit *unit, const u64 *entry)
+{
+	struct pdes used = {
+		.end = vtd_pasid_directory_size(entry[0]) / sizeof(u64),
+	};
+
+	if (!(entry[0] & VTD_SM_CTX_PASIDE)) {
+		used.first = takeover_rid_pasid(unit, entry) /
+			     VTD_PASIDS_PER_TABLE;
+		used.end = min(used.end, used.first + 1);
+	}
+	return used;
+}
+
 /*
  * A copy of the directory has one page. Is that enough?
  *
@@ -279,19 +299,21 @@ static int retag_table(struct takeover_unit *unit, u16 rid, u64 *pde)
 static int look_beyond(struct takeover_unit *unit, u16 rid, const u64 *entry)
 {
 	phys_addr_t addr = entry[0] & VTD_SM_CTX_PASIDDIRPTR;
-	size_t size = vtd_pasid_directory_size(entry[0]);
+	struct pdes used = used_pdes(unit, entry);
+	unsigned int first = max(used.first, PDES_PER_PAGE);
+	unsigned int at = first / PART_WORDS * PART_WORDS, i;
 	u64 part[PART_WORDS];
-	unsigned int i;
-	int ret, used = 0;
+	int ret, found = 0;
 
-	for (; size > VTD_TABLE_SIZE; size -= sizeof(part)) {
-		if (vtd_read_oldmem(part, addr + size - sizeof(part),
+	for (; at < used.end; at += PART_WORDS) {
+		if (vtd_read_oldmem(part, addr + at * sizeof(u64),
 				    sizeof(part)))
 			return -EIO;
 		for (i = 0; i < PART_WORDS; i++) {
-			if (!(part[i] & VTD_CTX_PRESENT))
+			if (at + i < first || at + i >= used.end ||
+			    !(part[i] & VTD_CTX_PRESENT))
 				continue;
-			used = 1;
+			found = 1;
 			ret = retag_table(unit, rid, part + i);
 			if (ret > 0)
 				free_copy(unit, phys_to_virt(part[i] &
@@ -300,21 +322,18 @@ static int look_beyond(struct takeover_unit *unit, u16 rid, const u64 *entry)
 				return ret < 0 ? ret : -E2BIG;
 		}
 	}
-	return used;
+	return found;
 }
 
 /* Sets a bit in @copied for each table of the directory that is a copy now. */
 static int retag_tables(struct takeover_unit *unit, u16 rid, const u64 *entry,
 			u64 *directory, unsigned long *copied)
 {
-	unsigned int i = 0, end = PDES_PER_PAGE;
+	struct pdes used = used_pdes(unit, entry);
+	unsigned int i;
 	int ret;
 
-	if (!(entry[0] & VTD_SM_CTX_PASIDE)) {
-		i = takeover_rid_pasid(unit, entry) / VTD_PASIDS_PER_TABLE;
-		end = min(end, i + 1);
-	}
-	for (; i < end; i++) {
+	for (i = used.first; i < min(used.end, PDES_PER_PAGE); i++) {
 		ret = retag_table(unit, rid, directory + i);
 		if (ret < 0)
 			return ret;

@@ -403,6 +403,31 @@ TEST_P(ScalableTags, OfRidPasidAreReplacedAlone) {
     EXPECT_EQ(id_of(nic, 70), 2U);
 }
 
+// WARY: what else a directory holds that nobody uses takes no time, and no copy has to hold it.
+TEST_P(ScalableTags, OfRidPasidAreAllThatIsRead) {
+    machine.unit.ecap |= 1ULL << 49; // RPS
+    for (const unsigned rid_pasid : {0U, 70U, 64 * 513U}) {
+        start_again();
+        use_pasids(nic, 0, 7);
+        old(nic)[1] = rid_pasid;
+        for (unsigned pde = 0; pde < 32 * 512; pde++)
+            machine.old_page({directory_of(nic).value + pde / 512 * 4096})[pde % 512] =
+                table_of(nic, 7).value | 1;
+        give(nic, rid_pasid, of_driver);
+        unsigned reads = 0;
+        machine.on_read = [&](Phys, std::size_t) { reads++; };
+        adopt();
+        machine.on_read = [](Phys, std::size_t) {};
+        EXPECT_LT(reads, 100U) << rid_pasid;
+        if (rid_pasid < 64 * 512) {
+            EXPECT_EQ(id_of(nic, rid_pasid), 2U);
+        } else {
+            EXPECT_TRUE(blocked(nic));
+            EXPECT_EQ(lines("it gets no other (-7)"), 1U);
+        }
+    }
+}
+
 // What has nothing of the driver's stays where it is.
 TEST_P(ScalableTags, OfOthersStay) {
     give(nic, 0, of_driver, 4);
