@@ -140,7 +140,7 @@ int takeover_make_forget(struct takeover_unit *unit, u16 rid)
 
 	if (dev)
 		on = vtd_device_off(dev, rid, 0);
-	else if (vtd_function_answers(unit, rid))
+	else if (vtd_hidden_function_answers(unit, rid))
 		on = VTD_DEVICE_HIDDEN;
 	if (on & VTD_DEVICE_HIDDEN)
 		on = on_by_entry(unit, rid);

@@ -68,8 +68,11 @@ unsigned int vtd_device_off(struct device *dev, u16 rid, unsigned int off);
 struct device *vtd_find_device(struct takeover_unit *unit, u16 rid);
 void vtd_put_device(struct device *dev);
 
-/* Does the function with this id answer when its configuration is read, known or not? */
-bool vtd_function_answers(struct takeover_unit *unit, u16 rid);
+/*
+ * Does a function with this id that the kernel does not know, behind this unit or
+ * another, answer when its configuration is read?
+ */
+bool vtd_hidden_function_answers(struct takeover_unit *unit, u16 rid);
 
 /*
  * Puts a descriptor of two words in the unit's invalidation queue (6.5.2).

@@ -311,15 +311,24 @@ void vtd_put_device(struct device *dev)
 	pci_dev_put(to_pci_dev(dev));
 }
 
-/* A virtual function has no vendor id of its own there, but a class (SR-IOV 3.4.1). */
-bool vtd_function_answers(struct takeover_unit *unit, u16 rid)
+/*
+ * One that this kernel knows is behind another unit, whose device-TLB it uses,
+ * if any. A virtual function has no vendor id of its own there, but a class
+ * (SR-IOV 3.4.1).
+ */
+bool vtd_hidden_function_answers(struct takeover_unit *unit, u16 rid)
 {
+	int segment = to_iommu(unit)->segment, bus = VTD_RID_BUS(rid);
+	struct pci_dev *pdev;
 	u32 class;
 
+	pdev = pci_get_domain_bus_and_slot(segment, bus, rid & 0xff);
+	pci_dev_put(pdev);
+	if (pdev)
+		return false;
 	/* Who cannot be asked may be there: pci=nommconf, another segment. */
-	return raw_pci_read(to_iommu(unit)->segment, VTD_RID_BUS(rid),
-			    rid & 0xff, PCI_CLASS_REVISION, sizeof(class),
-			    &class) ||
+	return raw_pci_read(segment, bus, rid & 0xff, PCI_CLASS_REVISION,
+			    sizeof(class), &class) ||
 	       !PCI_POSSIBLE_ERROR(class);
 }
 

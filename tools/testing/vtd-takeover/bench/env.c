@@ -253,7 +253,7 @@ void vtd_put_device(struct device *dev)
 	__builtin_trap();
 }
 
-bool vtd_function_answers(struct takeover_unit *unit, u16 rid)
+bool vtd_hidden_function_answers(struct takeover_unit *unit, u16 rid)
 {
 	(void)unit;
 	(void)rid;

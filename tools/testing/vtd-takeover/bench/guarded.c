@@ -171,7 +171,7 @@ NEVER(int vtd_inv_devtlb(struct takeover_unit *u, struct device *d, u16 r,
 			 bool p))
 NEVER(unsigned int vtd_device_off(struct device *d, u16 r, unsigned int o))
 NEVER(struct device *vtd_find_device(struct takeover_unit *u, u16 r))
-NEVER(bool vtd_function_answers(struct takeover_unit *u, u16 r))
+NEVER(bool vtd_hidden_function_answers(struct takeover_unit *u, u16 r))
 NEVER(void vtd_put_device(struct device *d))
 NEVER(int vtd_submit(struct takeover_unit *u, u64 l, u64 h))
 NEVER(void vtd_reserve_dids(struct takeover_unit *u, unsigned int f,

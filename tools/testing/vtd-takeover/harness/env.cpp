@@ -176,7 +176,7 @@ device* vtd_find_device(takeover_unit* core, u16 rid) {
     return found && !here.function(*found).unseen ? found : nullptr;
 }
 void vtd_put_device(device*) {}
-bool vtd_function_answers(takeover_unit* core, u16 rid) {
+bool vtd_hidden_function_answers(takeover_unit* core, u16 rid) {
     World& here = World::current();
     here.settle();
     const device* const found = here.find_device(here.unit(core), {rid});

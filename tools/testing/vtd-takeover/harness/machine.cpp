@@ -375,7 +375,7 @@ device* vtd_find_device(takeover_unit* unit, u16 rid) {
     return at == found.end() ? nullptr : &at->second;
 }
 void vtd_put_device(device*) {}
-bool vtd_function_answers(takeover_unit* unit, u16) { return Machine::of(unit).strangers; }
+bool vtd_hidden_function_answers(takeover_unit* unit, u16) { return Machine::of(unit).strangers; }
 
 int vtd_submit(takeover_unit* unit, u64 low, u64 high) {
     Machine& machine = Machine::of(unit);

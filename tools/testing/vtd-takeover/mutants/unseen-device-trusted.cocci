@@ -8,5 +8,5 @@
 @@
 expression unit, rid;
 @@
-- vtd_function_answers(unit, rid)
+- vtd_hidden_function_answers(unit, rid)
 + false
