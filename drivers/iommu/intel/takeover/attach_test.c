@@ -43,19 +43,34 @@ static void fails_where_the_unit_does_not_see_it(struct kunit *test)
 {
 	struct device *dev = device_in(test, TAKEOVER_DEAD);
 
-	KUNIT_EXPECT_EQ(test, takeover_test_attach(dev), -EIO);
+	KUNIT_EXPECT_EQ(test, takeover_test_attach(dev, false), -EIO);
 	KUNIT_EXPECT_FALSE(test, is_present(test->priv));
 }
 
 /* The device was released, and what came next found no memory. */
 static void makes_up_for_what_failed(struct kunit *test)
 {
-	int ret = takeover_test_attach(device_in(test, TAKEOVER_INSTALLED));
+	struct device *dev = device_in(test, TAKEOVER_INSTALLED);
+	int ret = takeover_test_attach(dev, false);
 
 	if (ret == -EOPNOTSUPP)
 		kunit_skip(test, "an attach needs hardware here");
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_TRUE(test, is_present(test->priv));
+}
+
+/* Who removes a device forgets it, whether it could be blocked or not. */
+static void blocks_what_was_attached(struct kunit *test)
+{
+	struct device *dev = device_in(test, TAKEOVER_INSTALLED);
+	struct takeover_kunit *place = test->priv;
+
+	if (takeover_test_attach(dev, false) == -EOPNOTSUPP)
+		kunit_skip(test, "an attach needs hardware here");
+	KUNIT_EXPECT_TRUE(test, takeover_test_is_attached(dev));
+	place->unit->state = TAKEOVER_DEAD;
+	KUNIT_EXPECT_EQ(test, takeover_test_attach(dev, true), -EIO);
+	KUNIT_EXPECT_FALSE(test, takeover_test_is_attached(dev));
 }
 
 static void waits_until_it_is_attached(struct kunit *test)
@@ -92,6 +107,7 @@ static void leaves_virtual_functions_too(struct kunit *test)
 static struct kunit_case attach_cases[] = {
 	KUNIT_CASE_PARAM(fails_where_the_unit_does_not_see_it, mode_gen_params),
 	KUNIT_CASE_PARAM(makes_up_for_what_failed, mode_gen_params),
+	KUNIT_CASE_PARAM(blocks_what_was_attached, mode_gen_params),
 	KUNIT_CASE_PARAM(waits_until_it_is_attached, mode_gen_params),
 	KUNIT_CASE_PARAM(leaves_virtual_functions_too, mode_gen_params),
 	{}

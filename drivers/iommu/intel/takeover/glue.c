@@ -1626,6 +1626,16 @@ static void free_test_ids(struct intel_iommu *iommu)
 }
 #endif
 
+static void flush_no_context(struct intel_iommu *iommu, u16 did, u16 sid,
+			     u8 fm, u64 type)
+{
+}
+
+static void flush_no_iotlb(struct intel_iommu *iommu, u16 did, u64 addr,
+			   unsigned int size_order, u64 type)
+{
+}
+
 /**
  * takeover_test_unit - a unit for the KUnit suites
  * @irt: where to put the address of its interrupt table
@@ -1654,6 +1664,8 @@ struct takeover_unit *takeover_test_unit(u64 **irt)
 	iommu->cap = FIELD_PREP(VTD_CAP_ND, 2) |
 		     FIELD_PREP(VTD_CAP_SAGAW, BIT(2));
 	iommu->node = NUMA_NO_NODE;
+	iommu->flush.flush_context = flush_no_context;
+	iommu->flush.flush_iotlb = flush_no_iotlb;
 	ids = init_test_ids(iommu);
 	iommu->ir_table = table;
 	table->bitmap = bitmap_zalloc(INTR_REMAP_TABLE_ENTRIES, GFP_KERNEL);
@@ -1681,45 +1693,69 @@ out:
 }
 
 #if TAKEOVER_KERNEL >= 70000
-static int attach_identity(struct device *dev)
+static int attach_to(struct iommu_domain *domain, struct device *dev)
 {
-	struct iommu_domain *domain = intel_iommu_ops.identity_domain;
-
 	return domain->ops->attach_dev(domain, dev, NULL);
 }
 #elif TAKEOVER_KERNEL >= 61200
-static int attach_identity(struct device *dev)
+static int attach_to(struct iommu_domain *domain, struct device *dev)
 {
-	struct iommu_domain *domain = intel_iommu_ops.identity_domain;
-
 	return domain->ops->attach_dev(domain, dev);
 }
+#endif
+
+#if TAKEOVER_KERNEL >= 61200
+static int attach(struct device *dev, bool block)
+{
+	return attach_to(block ? intel_iommu_ops.blocked_domain :
+				 intel_iommu_ops.identity_domain, dev);
+}
+
+static bool is_attached(const struct device_domain_info *info)
+{
+	return info->domain_attached;
+}
 #else
+static bool is_attached(const struct device_domain_info *info)
+{
+	return info->domain;
+}
+
 /* An attach looks for the device's unit in the firmware's tables. */
-static int attach_identity(struct device *dev)
+static int attach(struct device *dev, bool block)
 {
 	return intel_takeover_release(dev) ?: -EOPNOTSUPP;
 }
 #endif
 
 /**
- * takeover_test_attach - attach a device to the driver's identity domain
+ * takeover_test_attach - attach a device to a domain of the driver's
  * @dev: device of takeover_test_device()
+ * @block: to its blocking domain, not to that for identity
  *
  * The driver does it, on the tables of a unit without registers.
  *
  * Return: what the driver returns, -EOPNOTSUPP where it cannot do this.
  */
-int takeover_test_attach(struct device *dev)
+int takeover_test_attach(struct device *dev, bool block)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	int sm = intel_iommu_sm;
 	int ret;
 
 	intel_iommu_sm = info->iommu->takeover->scalable;
-	ret = attach_identity(dev);
+	ret = attach(dev, block);
 	intel_iommu_sm = sm;
 	return ret;
+}
+
+/**
+ * takeover_test_is_attached - does the driver think that a device is attached?
+ * @dev: device of takeover_test_device()
+ */
+bool takeover_test_is_attached(struct device *dev)
+{
+	return is_attached(dev_iommu_priv_get(dev));
 }
 
 /**

@@ -39,7 +39,8 @@ static inline u64 *takeover_kunit_page(struct takeover_kunit *place,
 struct takeover_unit *takeover_test_unit(u64 **irt);
 struct device *takeover_test_device(struct kunit *test,
 				    struct takeover_unit *unit, u16 rid);
-int takeover_test_attach(struct device *dev);
+int takeover_test_attach(struct device *dev, bool block);
+bool takeover_test_is_attached(struct device *dev);
 bool takeover_test_defers(struct device *dev);
 int takeover_test_leaves_vf(struct device *vf, struct device *pf);
 void takeover_free_test_unit(struct takeover_unit *unit);
