@@ -41,7 +41,7 @@ ROADS = ("panic", "kexec", "suspend", "life")
 BOOT_LIMIT = 180
 # Kernels with alarms on (kernel.VARIANTS): what such a kernel says when its alarms are armed.
 ALARMS = {
-    "debug": ["KernelAddressSanitizer initialized", "Lock dependency validator",
+    "debug": ["KernelAddressSanitizer", "Lock dependency validator",
               "DMA-API: debugging enabled by kernel config"],
     "kcsan": ["kcsan: enabled early"],
 }
