@@ -300,18 +300,18 @@ static int look_beyond(struct takeover_unit *unit, u16 rid, const u64 *entry)
 {
 	phys_addr_t addr = entry[0] & VTD_SM_CTX_PASIDDIRPTR;
 	struct pdes used = used_pdes(unit, entry);
-	unsigned int first = max(used.first, PDES_PER_PAGE);
-	unsigned int at = first / PART_WORDS * PART_WORDS, i;
+	unsigned int at = max(used.first, PDES_PER_PAGE), i, words;
 	u64 part[PART_WORDS];
 	int ret, found = 0;
 
-	for (; at < used.end; at += PART_WORDS) {
+	/* It is all of them, or one. */
+	for (; at < used.end; at += words) {
+		words = min(used.end - at, PART_WORDS);
 		if (vtd_read_oldmem(part, addr + at * sizeof(u64),
-				    sizeof(part)))
+				    words * sizeof(u64)))
 			return -EIO;
-		for (i = 0; i < PART_WORDS; i++) {
-			if (at + i < first || at + i >= used.end ||
-			    !(part[i] & VTD_CTX_PRESENT))
+		for (i = 0; i < words; i++) {
+			if (!(part[i] & VTD_CTX_PRESENT))
 				continue;
 			found = 1;
 			ret = retag_table(unit, rid, part + i);

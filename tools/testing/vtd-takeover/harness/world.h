@@ -81,8 +81,8 @@ public:
     explicit World(const Description& description, Failures failures = {});
     ~World();
     // The kdump kernel crashes as well: what it has becomes old, and a further one follows. Its map
-    // of RAM has the crashed kernel's memory, too, or its own alone, as kexec would make it from what
-    // a kdump kernel is told: then tables of the crashed kernel are not to be believed.
+    // of RAM has the crashed kernel's memory, too, or its own alone, as kexec would make it from
+    // what a kdump kernel is told: then tables of the crashed kernel are not to be believed.
     void crash_again(bool all_ram);
     World(const World&) = delete;
     World& operator=(const World&) = delete;
