@@ -116,7 +116,8 @@ struct takeover_pool {
 /**
  * enum takeover_state - where a unit stands
  * @TAKEOVER_IDLE:	translation was off, or is none of our business
- * @TAKEOVER_FOUND:	found translating, still on the crashed kernel's root
+ * @TAKEOVER_FOUND:	found translating; takeover_install() is still to come,
+ *			or at work: nobody else writes to our tables
  * @TAKEOVER_INSTALLED:	translating through our root table
  * @TAKEOVER_DEAD:	did not take our root table: nothing can be attached
  */

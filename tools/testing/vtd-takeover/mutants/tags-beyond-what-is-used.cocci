@@ -3,7 +3,7 @@
 // Without PASIDs all of a large directory is read all the same.
 //
 // file: pasid.c
-// breaks: CRASH
+// breaks: EXPECT
 // tests: core
 
 @@

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // A kdump kernel that crashes, too. The next one finds the tables of the one before it: entries of
-// the crashed kernel that are still adopted, entries that block, and the drivers' own. It has to take
-// all of them over as they are.
+// the kernel that crashed first that are still adopted, entries that block, and the drivers' own.
+// It has to take all of them over as they are.
 
 #include <gtest/gtest.h>
 
